@@ -1,0 +1,1 @@
+"""Topics: a durable log embedded in this machine, or Apache Kafka."""

@@ -1,0 +1,36 @@
+"""The four errors, one for each consequence."""
+
+from collections.abc import Sequence
+
+
+class ConfigError(Exception):
+    """Refuse to start. Carries every problem found, so that one run shows them all."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems: Sequence[str] = problems
+
+
+class RuleError(Exception):
+    """Skip this rule, say where and why, and go on with the others."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
+        self.reason = reason
+
+
+class DecodeError(Exception):
+    """This record cannot be read: it goes to dead letters, the batch goes on.
+
+    `reason` is a short stable code to count by (`not_json`, `too_deep`, ...), `detail` is for people.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class DeliveryError(Exception):
+    """An output could not be delivered: nothing was committed; the same batch is tried again with back-off."""

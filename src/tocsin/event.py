@@ -1,0 +1,108 @@
+"""The vocabulary: a record of a topic, the stamp our sources put on it, and the event read from it."""
+
+import struct
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from tocsin.telemetry.ids import traceparent_of
+
+RAW_EVENTS = "raw-events"
+CLASSIFIED_EVENTS = "classified-events"
+ALERTS = "alerts"
+DEAD_LETTERS = "dead-letters"
+LABELS = "labels"
+STORE_COMMITS = "store-commits"
+
+MAX_RECORD_BYTES = 1 << 20  # of a record on any input topic; output topics allow four times that
+
+STAMP_HEADER = "tocsin"
+TRACEPARENT_HEADER = "traceparent"
+EVENT_AT_HEADER = "tocsin-event-at"  # on classified events: where in the value the event's own bytes begin, ASCII
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """One record of a topic: bytes under a key. Topic, partition and offset are set on records that were read."""
+
+    value: bytes
+    key: bytes = b""  # b"" is no key: the bus chooses the partition
+    headers: Headers = ()
+    timestamp_us: int = 0  # UTC, microseconds since 1970
+    topic: str = ""
+    partition: int = -1
+    offset: int = -1
+
+    def header(self, name: str) -> bytes | None:
+        """Return the value of the first header of that name, or None."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+_STAMP = struct.Struct(">B16sq")
+_STAMP_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What our sources say of a record, packed into 25 bytes: version, event id, ingest time.
+
+    Later versions only append, so readers ignore what follows.
+    """
+
+    event_id: bytes  # 16 bytes
+    ingest_us: int  # when the source read the record: UTC, microseconds since 1970
+
+    def packed(self) -> bytes:
+        return _STAMP.pack(_STAMP_VERSION, self.event_id, self.ingest_us)
+
+    @classmethod
+    def of(cls, record: Record) -> "Stamp | None":
+        """Read the stamp of a record; None where there is none, or one that is too short to be ours."""
+        packed = record.header(STAMP_HEADER)
+        if packed is None or len(packed) < _STAMP.size:
+            return None
+        _, event_id, ingest_us = _STAMP.unpack_from(packed)
+        return cls(event_id, ingest_us)
+
+
+def stamped(raw: bytes, event_id: bytes, ingest_us: int, key: bytes = b"") -> Record:
+    """Make the record that a source puts on `raw-events`: the bytes as they came, our stamp, a `traceparent`."""
+    headers = (
+        (STAMP_HEADER, _STAMP.pack(_STAMP_VERSION, event_id, ingest_us)),
+        (TRACEPARENT_HEADER, traceparent_of(event_id, "produce_event")),
+    )
+    return Record(raw, key, headers, ingest_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Logsource:
+    """Where an event belongs in Sigma's taxonomy; one event may be of several categories."""
+
+    product: str = ""
+    service: str = ""
+    categories: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Event:
+    """One event after normalising: envelope, native fields (never renamed), and views per Sigma category."""
+
+    json: bytes  # the event as JSON that every reader accepts; the bytes as they came unless `is_repaired`
+    is_repaired: bool = False  # invalid UTF-8 or lone surrogates were replaced
+    format: str = "unknown"  # evtx-json, flat-windows, winlogbeat, ..., unknown
+    time_us: int | None = None  # event time: UTC, microseconds since 1970
+    time_source: str = ""  # the field that gave it; "ingest" where none did
+    flags: tuple[str, ...] = ()  # e.g. "future_time", "assumed_timezone", "repaired_utf8"
+    host: str = ""
+    user: str = ""
+    logsource: Logsource = Logsource()
+    channel: str = ""
+    provider: str = ""
+    code: str = ""  # Windows event id, as text
+    fields: dict[str, Any] = field(default_factory=dict)  # native names -> values as they came
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)  # category -> fields laid over the native ones

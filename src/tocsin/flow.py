@@ -1,0 +1,100 @@
+"""Source, step, sink and the one loop: batches move one way; outputs and positions are committed together."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tocsin.errors import DeliveryError
+from tocsin.event import Record
+
+Outputs = Mapping[str, Sequence[Record]]  # topic -> records to append to it
+TopicPartition = tuple[str, int]
+
+_RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # the last one repeats
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records read at one go, with where to go on reading after them.
+
+    A batch from a topic has `offsets`, one from outside has `positions`: opaque bytes per input, made and
+    understood by the source alone. A batch without any of these is a tick: nothing to read at the moment.
+    """
+
+    records: Sequence[Record] = ()
+    offsets: Mapping[TopicPartition, int] = field(default_factory=dict)  # next offset to read
+    positions: Mapping[str, bytes] = field(default_factory=dict)  # input name -> where to go on
+    aside: Outputs = field(default_factory=dict)  # what the source itself puts elsewhere: dead letters, labels
+    file: str = ""  # the file all records come from, as the user named it
+    lines: Sequence[int] = ()  # beside `records`: 1-based line, or record number in an EVTX file
+
+    @property
+    def is_tick(self) -> bool:
+        return not (self.records or self.offsets or self.positions or self.aside)
+
+
+class Source(Protocol):
+    """Where batches come from: a file, a simulator, a topic."""
+
+    def read(self) -> Batch | None:
+        """Return the next batch; a tick when there is nothing now; None when there will be nothing more."""
+
+    def close(self) -> None: ...
+
+
+Step = Callable[[Batch], Outputs]
+
+
+class Committer(Protocol):
+    """Appends outputs and remembers how far was read, both or neither."""
+
+    def commit(self, outputs: Outputs, batch: Batch) -> None:
+        """Durable on return. Raises DeliveryError when nothing was committed and it may be tried again."""
+
+
+class Meter(Protocol):
+    """Is told what each turn of the loop did."""
+
+    def turned(self, records: int, read_seconds: float, step_seconds: float, commit_seconds: float) -> None: ...
+
+
+def pump(
+    source: Source,
+    step: Step,
+    committer: Committer,
+    meter: Meter,
+    is_stopped: Callable[[], bool],
+) -> None:
+    """Move batches from the source through the step to the committer until the source ends or `is_stopped()`.
+
+    A batch in hand is finished first. Delivery errors are retried with back-off; the step is not run again.
+    """
+    while not is_stopped():
+        started = time.perf_counter()
+        batch = source.read()
+        if batch is None:
+            return
+        read = time.perf_counter()
+        if batch.is_tick:
+            meter.turned(0, read - started, 0.0, 0.0)
+            continue
+        outputs = step(batch)
+        stepped = time.perf_counter()
+        if not _deliver(committer, outputs, batch, is_stopped):
+            return
+        meter.turned(len(batch.records), read - started, stepped - read, time.perf_counter() - stepped)
+
+
+def _deliver(committer: Committer, outputs: Outputs, batch: Batch, is_stopped: Callable[[], bool]) -> bool:
+    """Commit, retrying; False when told to stop before it worked (the batch will be read again)."""
+    attempt = 0
+    while True:
+        try:
+            committer.commit(outputs, batch)
+            return True
+        except DeliveryError:
+            if is_stopped():
+                return False
+            time.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+            attempt += 1

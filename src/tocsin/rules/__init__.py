@@ -1,0 +1,1 @@
+"""Sigma rules and ATT&CK: load, compile, match, one way and pure."""

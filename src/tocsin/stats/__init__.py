@@ -1,0 +1,1 @@
+"""Queries over the store, and the plots and tables drawn from them."""
