@@ -53,7 +53,8 @@ def truncated_dead_letter_record(
     stamp: bytes | None = None,
 ) -> Record:
     """The same for a record that was never held whole: its first bytes, its length and its hash."""
-    facts = {"stage": stage, "reason": reason, "detail": detail, "place": place, "length": str(length), "sha256": sha256}
+    facts = {"stage": stage, "reason": reason, "detail": detail, "place": place}
+    facts |= {"length": str(length), "sha256": sha256}
     headers = tuple((_PREFIX + name, value.encode("utf-8", "replace")) for name, value in facts.items())
     if stamp is not None:
         headers += ((STAMP_HEADER, stamp),)

@@ -2,9 +2,11 @@
 
 import os
 import signal
+from pathlib import Path
 
-_ENVIRONMENT = "TOCSIN_FAILPOINT"  # name, or name:N to die at the N-th passing
-_name, _, _count = os.environ.get(_ENVIRONMENT, "").partition(":")
+# NAME, or NAME:N to die at the N-th passing, or NAME:N:FILE to die once only: FILE is made first, and then nobody dies.
+_name, _, _rest = os.environ.get("TOCSIN_FAILPOINT", "").partition(":")
+_count, _, _once = _rest.partition(":")
 _remaining = int(_count or 1)
 
 
@@ -14,5 +16,11 @@ def failpoint(name: str) -> None:
     if name != _name:
         return
     _remaining -= 1
-    if _remaining <= 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+    if _remaining > 0:
+        return
+    if _once:
+        try:
+            Path(_once).touch(exist_ok=False)
+        except FileExistsError:
+            return
+    os.kill(os.getpid(), signal.SIGKILL)

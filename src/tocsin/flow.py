@@ -53,6 +53,31 @@ class Committer(Protocol):
         """Durable on return. Raises DeliveryError when nothing was committed and it may be tried again."""
 
 
+@dataclass(frozen=True)
+class TopicSettings:
+    """What a topic is made with. Retention never removes what a registered group has not read."""
+
+    partitions: int = 4
+    retention_seconds: int = 7 * 86_400
+    retention_bytes: int = 4 << 30  # of the whole topic, compressed
+
+
+@dataclass(frozen=True)
+class PartitionLag:
+    """How far one group is behind in one partition."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int  # next offset the group will read
+    end: int  # next offset to be written
+    oldest_age_seconds: float  # of the oldest record it has not read; 0 when there is none
+
+    @property
+    def records(self) -> int:
+        return self.end - self.committed
+
+
 class Meter(Protocol):
     """Is told what each turn of the loop did."""
 

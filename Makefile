@@ -1,0 +1,39 @@
+# Everything a developer or a user needs; each target sets up .venv by itself. Needs Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: run test test-all lint services bench clean wheel
+
+run: $(READY)  ## simulate a day of a Windows fleet, classify and store it, sum it up (embedded, no server)
+	$(BIN)/tocsin run
+
+test: $(READY)  ## the tests that need nothing but Python (under three minutes)
+	$(BIN)/python -m pytest -n auto
+
+test-all: lint $(READY)  ## all tests: those above, and kills, fail points, full disks, large inputs
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -n auto -m "slow or not slow" --durations 15
+
+lint: $(READY)  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+services: $(READY)  ## what the tests of later stages need beside Python; nothing yet
+	@echo "No test needs a server yet."
+
+bench: $(READY)  ## measure; prints machine, commit, corpus and a ratio to a baseline of the same run
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+wheel: $(READY)  ## build the wheel into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+clean:  ## remove what the other targets made, the data directory of `make run` among it
+	rm -rf .venv dist build tocsin-data .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tocsin needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
+	@touch $(READY)

@@ -1,0 +1,69 @@
+"""The command line: one parser, one module in `commands` for each command."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from tocsin import __version__
+from tocsin.commands import classify, config, lag, maintain, produce, query, rules, run, scan, stats, store
+from tocsin.errors import ConfigError, DeliveryError
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 2
+
+_DESCRIPTION = "Security events in, MITRE ATT&CK verdicts out; nothing lost on the way."
+_EXAMPLES = """\
+examples:
+  tocsin run                                  simulate a day of a Windows fleet, classify and store it
+  tocsin run --input /var/log/windows         the same with your own .evtx and JSON Lines files
+  tocsin scan evtx/ --rules sigma/rules       rules over files, no pipeline: detections on the terminal
+  tocsin query "SELECT rule_title, count(*) FROM alerts GROUP BY 1 ORDER BY 2 DESC"
+
+Each command has examples of its own: tocsin COMMAND --help
+"""
+_COMMANDS = (run, produce, classify, store, maintain, scan, stats, lag, query, rules, config)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code: 0 done, 1 failed or found problems, 2 refused its settings."""
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    try:
+        code: int = parsed.main(parsed)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"tocsin: {problem}", file=sys.stderr)
+        return EXIT_CONFIG
+    except DeliveryError as error:
+        print(f"tocsin: {error}; nothing of this batch was committed", file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "tocsin",
+        description=_DESCRIPTION,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"tocsin {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for module in _COMMANDS:
+        name = module.__name__.rpartition(".")[2]
+        command = commands.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+        command.set_defaults(main=module.main)
+    return parser

@@ -1,0 +1,60 @@
+"""Classify the events of `raw-events`: normalise, match Sigma rules, give each event its ATT&CK verdict.
+
+Reads `raw-events`; writes `classified-events`, `alerts` and `dead-letters`, in one transaction with its offsets."""
+
+import argparse
+
+from tocsin.commands.options import add_places, add_setting, add_stage, config_of, seconds
+
+HELP = "classify events on the bus against Sigma rules and ATT&CK"
+EXAMPLES = """\
+examples:
+  tocsin classify                                      until stopped
+  tocsin classify --until-idle 5                       until nothing came for 5 seconds
+  tocsin classify --rules sigma/rules --workers 2      your rules beside the built-in pack, two processes
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_places(parser)
+    add_rules(parser)
+    add_setting(parser, "--workers", "classify.workers", "N")
+    parser.add_argument(
+        "--until-idle", type=seconds, metavar="SECONDS", help="end once everything is classified for so long"
+    )
+    add_stage(parser)
+
+
+def add_rules(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which rules there are and what an alert is."""
+    add_setting(parser, "--rules", "classify.rules")
+    add_setting(parser, "--no-builtin", "classify.builtin")
+    add_setting(parser, "--alert-level", "classify.alert_level", "LEVEL")
+    add_setting(parser, "--timezone", "classify.timezone", "ZONE")
+
+
+def main(parsed: argparse.Namespace) -> int:
+    config = config_of(parsed)
+    from tocsin.pipeline.classify import classify
+    from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
+    from tocsin.supervisor import StopSignal, Supervisor, supervise_workers
+    from tocsin.telemetry.meter import StageMeter
+
+    is_stopped = StopSignal(parsed.supervised)
+    workers = config["classify.workers"]
+    owner = None if parsed.worker is not None else open_bus(config).own(CLASSIFY_GROUP)
+    if owner and workers > 1:
+        until_idle = [] if parsed.until_idle is None else [f"--until-idle={parsed.until_idle}"]
+        children = {f"classify-{n}": ["classify", f"--worker={n}", *until_idle] for n in range(workers)}
+        supervise_workers(
+            "classify", Supervisor(config.log_folder, config.as_environment()), children, is_stopped
+        )
+        return 0
+    worker = parsed.worker or 0
+    meter = StageMeter(config.figures_folder, "classify", worker)
+    try:
+        classify(config, worker, workers, parsed.until_idle, is_stopped, meter)
+    finally:
+        meter.write()
+    print(f"classify: {meter.figures.records:,} events classified.")
+    return 0

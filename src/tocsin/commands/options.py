@@ -1,0 +1,47 @@
+"""Options that several commands share."""
+
+import argparse
+
+from tocsin.config import SETTINGS, Config, load_config
+
+_SETTINGS = {setting.key: setting for setting in SETTINGS}
+
+
+def add_setting(parser: argparse.ArgumentParser, flag: str, key: str, metavar: str | None = None) -> None:
+    """Add a flag for a setting; its text is read later, with all other settings."""
+    setting = _SETTINGS[key]
+    default = f" (default: {setting.default})" if setting.default else ""
+    text = (setting.help + default).replace("%", "%%")
+    if setting.default in ("true", "false"):
+        value = "false" if setting.default == "true" else "true"
+        parser.add_argument(flag, dest=key, action="store_const", const=value, help=setting.help)
+    elif setting.is_list:
+        parser.add_argument(flag, dest=key, nargs="+", metavar=metavar or "PATH", help=text)
+    else:
+        parser.add_argument(flag, dest=key, metavar=metavar or key.rpartition(".")[2].upper(), help=text)
+
+
+def add_places(parser: argparse.ArgumentParser) -> None:
+    """Add --data and --bus."""
+    add_setting(parser, "--data", "data", "DIR")
+    add_setting(parser, "--bus", "bus", "URL")
+
+
+def add_stage(parser: argparse.ArgumentParser) -> None:
+    """Add what the supervisor hands to a stage; not for people."""
+    parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+
+
+def seconds(text: str) -> float:
+    """Read a number of seconds, 0 or more; argparse shows the name of this function in its error."""
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError
+    return number
+
+
+def config_of(parsed: argparse.Namespace) -> Config:
+    """Settle all settings, with the flags that were given."""
+    return load_config({key: value for key, value in vars(parsed).items() if key in _SETTINGS})
+

@@ -1,0 +1,69 @@
+"""Ask the store in SQL. One SELECT over the views `events`, `alerts` and `dead_letters`; it can read nothing else."""
+
+import argparse
+import sys
+
+from tocsin.commands.options import add_places, config_of
+from tocsin.plain import plain
+
+HELP = "ask the store in SQL"
+EXAMPLES = """\
+examples:
+  tocsin query "SELECT rule_title, level, count(*) AS alerts FROM alerts GROUP BY ALL ORDER BY alerts DESC"
+  tocsin query "SELECT time, host, \\"user\\", event->>'$.Event.EventData.CommandLine' FROM events WHERE level = 'critical'"
+  tocsin query "SELECT reason, count(*) FROM dead_letters GROUP BY 1" --json
+  tocsin query "DESCRIBE events"
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_places(parser)
+    parser.add_argument("sql", metavar="SQL", help="one SELECT (or DESCRIBE, SUMMARIZE, EXPLAIN) statement")
+    parser.add_argument("--json", action="store_true", help="print one JSON array of objects")
+
+
+def main(parsed: argparse.Namespace) -> int:
+    config = config_of(parsed)
+    from tocsin.pipeline.reading import open_existing_store
+    from tocsin.sinks.reader import query
+
+    cursor = query(open_existing_store(config), parsed.sql)
+    names = [column[0] for column in cursor.description or ()]
+    if parsed.json:
+        _print_json(names, cursor.fetchall())
+        return 0
+    _print_table(names, cursor.fetchall())
+    return 0
+
+
+def _print_json(names: list[str], rows: list[tuple[object, ...]]) -> None:
+    import orjson
+
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    objects = [dict(zip(names, row, strict=True)) for row in rows]
+    sys.stdout.buffer.write(orjson.dumps(objects, default=_as_json, option=options) + b"\n")
+
+
+def _as_json(value: object) -> str:
+    """Bytes as text where they are, else in hex; other types as DuckDB writes them."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.hex()
+    return str(value)
+
+
+def _print_table(names: list[str], rows: list[tuple[object, ...]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in names:
+        table.add_column(Text(plain(name)), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if value is None else plain(_as_json(value))) for value in row))
+    Console().print(table)
+    print(f"{len(rows):,} rows")

@@ -1,0 +1,128 @@
+"""Print what a run did."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tocsin.config import Config
+from tocsin.pipeline.labels import read_labels
+from tocsin.pipeline.reading import draw_statistics_of, latency_percentiles_us, open_existing_store
+from tocsin.pipeline.run import RunOutcome
+from tocsin.pipeline.summary import AttackStep, StageCost, alerts_on_benign, attack_steps, stage_costs, totals
+from tocsin.pipeline.topology import open_bus
+from tocsin.plain import plain
+from tocsin.rules.attack import Attack
+from tocsin.telemetry.meter import read_figures
+
+_BENIGN_SHOWN = 5
+_TITLE_WIDTH = 40
+_NOTES_SHOWN = 20
+
+
+def print_summary(config: Config, outcome: RunOutcome) -> None:
+    """Print events, verdicts by tactic, alerts, attack steps, throughput, latency, and where the files are."""
+    store = open_existing_store(config)
+    bus = open_bus(config)
+    labels = list(read_labels(bus))
+    bus.close()
+    found = totals(store)
+    figures = read_figures(config.figures_folder)
+    names = {tactic.id: tactic.name for tactic in Attack.load().tactics}
+    _section("Events")
+    _line("stored", f"{found.events:,}")
+    _line("put on the bus by this run", f"{outcome.new_events:,}")
+    for basis in ("detection", "activity", "none"):
+        _line(f"verdict: {basis}", f"{found.basis.get(basis, 0):,}")
+    _line("dead letters", f"{sum(found.dead_letters.values()):,}")
+    for reason, count in found.dead_letters.items():
+        _line(f"  {plain(reason)}", f"{count:,}")
+    _tactics(found.detection_tactics, found.activity_tactics, names)
+    _section("Alerts")
+    _line("alerts", f"{found.alerts:,}")
+    if labels:
+        _attacks(attack_steps(store, labels))
+        _benign(alerts_on_benign(store, labels))
+    _speed(outcome, stage_costs(figures), latency_percentiles_us(config, (50, 99)))
+    _files(config, draw_statistics_of(store, config, labels))
+    _notes(outcome, [note for figure in figures for note in figure.notes])
+
+
+def _section(title: str) -> None:
+    print(f"\n{title}")
+
+
+def _line(name: str, value: str) -> None:
+    print(f"  {name:42} {value:>14}")
+
+
+def _tactics(detections: Mapping[str, int], activity: Mapping[str, int], names: Mapping[str, str]) -> None:
+    _section("Verdicts by tactic                             detections       activity")
+    for tactic, name in names.items():
+        if tactic in detections or tactic in activity:
+            print(f"  {tactic + ' ' + name:42} {detections.get(tactic, 0):14,} {activity.get(tactic, 0):14,}")
+
+
+def _attacks(steps: Sequence[AttackStep]) -> None:
+    """Say of each simulated attack which of its steps raised an alert."""
+    _section("Simulated attacks (labels.jsonl)")
+    detected = sum(step.is_detected for step in steps)
+    for_correlation = sum(not step.is_detected and step.detectable == "correlation" for step in steps)
+    _line("steps", f"{len(steps):,}")
+    _line("detected", f"{detected:,}")
+    _line("missed", f"{len(steps) - detected - for_correlation:,}")
+    _line("for correlation (no single event shows it)", f"{for_correlation:,}")
+    for step in steps:
+        if step.is_detected:
+            continue
+        kind = "for correlation" if step.detectable == "correlation" else "missed"
+        print(f"  {kind}: {step.scenario} ({step.run}), step {step.step}, {step.title} [{step.technique}]")
+
+
+def _benign(counts: Mapping[str, int]) -> None:
+    _line("alerts on benign activity", f"{sum(counts.values()):,}")
+    for title, count in list(counts.items())[:_BENIGN_SHOWN]:
+        _line(f"  {plain(title, _TITLE_WIDTH)}", f"{count:,}")
+
+
+def _speed(outcome: RunOutcome, costs: Sequence[StageCost], latencies_us: Mapping[int, float]) -> None:
+    _section("Speed")
+    if outcome.new_events and outcome.seconds:
+        _line("events a second, end to end", f"{outcome.new_events / outcome.seconds:,.0f}")
+        _line("seconds, first event to all stored", f"{outcome.seconds:.1f}")
+        _line("seconds to start the stages", f"{outcome.start_seconds:.1f}")
+    for percent, latency_us in latencies_us.items():
+        _line(f"produced to stored, p{percent}", f"{latency_us / 1000:,.0f} ms")
+    for cost in costs:
+        parts = ", ".join(f"{part} {us:.1f}" for part, us in cost.parts_us.items() if part != "wait" and us >= 0.05)
+        print(f"  {cost.stage:10} {cost.cpu_us:6.1f} µs of CPU an event (wall: {parts})")
+
+
+def _files(config: Config, drawing: Path | None) -> None:
+    _section("Files")
+    _line_of_place("events as CSV", config.store_folder / "csv")
+    _line_of_place("events as Parquet", config.store_folder / "segments")
+    if drawing:
+        _line_of_place("statistics", drawing)
+    if (config.data / "labels.jsonl").exists():
+        _line_of_place("labels of the attacks", config.data / "labels.jsonl")
+    _line_of_place("logs of the stages", config.log_folder)
+
+
+def _line_of_place(name: str, path: Path) -> None:
+    print(f"  {name:42} {path}")
+
+
+def _notes(outcome: RunOutcome, notes: Sequence[str]) -> None:
+    """Say what a person should know."""
+    said = [plain(note) for note in notes]
+    said += [f"{stage} had to be started again {count} times" for stage, count in outcome.restarts.items() if count]
+    waiting = outcome.progress.classify_lag + outcome.progress.store_lag
+    if outcome.was_stopped:
+        said.append(f"stopped: {waiting:,} records wait on the bus; the same command goes on from here")
+    elif not outcome.new_events:
+        said.append("nothing new: all of this input is stored already; give other --input, --run or --seed, or --data")
+    if said:
+        _section("Notes")
+    for sentence in said[:_NOTES_SHOWN]:
+        print(f"  {sentence}")
+    if len(said) > _NOTES_SHOWN:
+        print(f"  and {len(said) - _NOTES_SHOWN:,} more; see the logs of the stages")

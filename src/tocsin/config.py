@@ -1,0 +1,284 @@
+"""Settings: flags over environment over `tocsin.toml` over defaults; every mistake reported at once."""
+
+import os
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tocsin.errors import ConfigError
+from tocsin.verdict import LEVELS
+
+DEFAULT_FILE = Path("tocsin.toml")
+_PREFIX = "TOCSIN_"
+_NOT_SETTINGS = {"TOCSIN_CONFIG", "TOCSIN_FAILPOINT", "TOCSIN_REQUIRE_DATA"}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: its key in `tocsin.toml`, how its text is read, its default and what it means."""
+
+    key: str  # "section.name", or a plain name
+    read: Callable[[str], Any]  # raises ValueError with what is allowed
+    default: str  # as text, read like any other
+    help: str
+    is_list: bool = False
+    is_secret: bool = False
+
+    @property
+    def variable(self) -> str:
+        return _PREFIX + self.key.upper().replace(".", "_")
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise ValueError("a path is needed")
+    return Path(text)
+
+
+def _whole(minimum: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.lstrip("-").isdecimal() or int(text) < minimum:
+            raise ValueError(f"a whole number of at least {minimum} is needed")
+        return int(text)
+
+    return read
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise ValueError("a number above 0 is needed")
+    return number
+
+
+def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda text: read(text) if text else None
+
+
+def _choice(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)} is needed")
+        return text
+
+    return read
+
+
+def _switch(text: str) -> bool:
+    return _choice("true", "false")(text.lower()) == "true"
+
+
+def _timezone(text: str) -> tzinfo:
+    try:
+        return UTC if text == "UTC" else ZoneInfo(text)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("a time zone such as Europe/Berlin is needed") from error
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("a time such as 2026-01-12T06:00:00Z is needed") from error
+    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+
+
+def _burst(text: str) -> tuple[float, float]:
+    rate, _, seconds = text.partition(":")
+    try:
+        return _positive(rate), _positive(seconds)
+    except ValueError as error:
+        raise ValueError("RATE:SECONDS is needed, such as 20000:30") from error
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("data", _path, "tocsin-data", "directory that holds the embedded log, the store and all state"),
+    Setting("bus", _text, "", "where the topics are: file:DIR (default: `bus` in the data directory)"),
+    Setting("topics.partitions", _whole(1), "4", "partitions of each topic, when it is made"),
+    Setting("topics.retention_hours", _positive, "168", "how long records that every group has read are kept"),
+    Setting("topics.retention_gb", _positive, "4", "how much of a topic is kept, GB compressed"),
+    Setting("produce.rate", _optional(_positive), "", "simulated events a second (default: as fast as possible)"),
+    Setting("produce.burst", _optional(_burst), "", "RATE:SECONDS, the rate for the first seconds"),
+    Setting("produce.count", _whole(0), "100000", "simulated events in all; 0 goes on until stopped"),
+    Setting("produce.seed", _whole(0), "1", "the same seed gives the same events, byte for byte"),
+    Setting("produce.run", _text, "default", "name of the simulated run; another name gives other event ids"),
+    Setting("produce.hosts", _whole(1), "50", "hosts in the simulated fleet"),
+    Setting("produce.attacks", _text, "all", "attacks to weave in: all, none, or names"),
+    Setting("produce.format", _choice("evtx-json", "flat-windows", "winlogbeat"), "evtx-json", "form of the events"),
+    Setting("produce.start", _instant, "2026-01-12T06:00:00Z", "simulated time of the first event"),
+    Setting("produce.again", _switch, "false", "read files that are copies of ones already read"),
+    Setting("classify.rules", _path, "", "more Sigma rules: files or folders", is_list=True),
+    Setting("classify.builtin", _switch, "true", "use the built-in pack of rules"),
+    Setting("classify.alert_level", _choice(*LEVELS), "medium", "detections of this level or above are alerts"),
+    Setting("classify.timezone", _timezone, "UTC", "time zone of event times that name none"),
+    Setting("classify.workers", _whole(1), "1", "processes that classify"),
+    Setting("store.workers", _whole(1), "1", "processes that store"),
+    Setting("store.retention_days", _positive, "90", "how long stored events are kept"),
+    Setting("store.retention_gb", _positive, "50", "how much is stored at most, GB"),
+    Setting("store.csv_mb", _positive, "128", "size at which a new CSV file is begun, MB"),
+)
+_BY_KEY = {setting.key: setting for setting in SETTINGS}
+
+
+@dataclass(frozen=True)
+class Value:
+    """A setting's value with where it was said: flag, environment variable, file, or default."""
+
+    setting: Setting
+    value: Any
+    text: str  # as it was said; lists joined as in an environment variable
+    source: str
+
+    def shown(self) -> str:
+        """Return the value as text; secrets masked."""
+        if self.setting.is_secret and self.value:
+            return "********"
+        return self.text
+
+
+class Config(Mapping[str, Any]):
+    """All settings by key."""
+
+    def __init__(self, values: Mapping[str, Value]) -> None:
+        self.values_by_key = values
+
+    def __getitem__(self, key: str) -> Any:
+        return self.values_by_key[key].value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_key)
+
+    def __len__(self) -> int:
+        return len(self.values_by_key)
+
+    @property
+    def data(self) -> Path:
+        folder: Path = self["data"]
+        return folder
+
+    @property
+    def figures_folder(self) -> Path:
+        return self.data / "figures"
+
+    @property
+    def log_folder(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def store_folder(self) -> Path:
+        return self.data / "store"
+
+    def as_environment(self) -> dict[str, str]:
+        """Return the variables that hand all these settings to a child process."""
+        return {value.setting.variable: value.text for value in self.values_by_key.values() if value.text}
+
+    @property
+    def bus_folder(self) -> Path:
+        """The folder of the embedded bus. Raises ConfigError for other kinds of bus."""
+        url: str = self["bus"]
+        if not url:
+            return self.data / "bus"
+        scheme, separator, place = url.partition(":")
+        if scheme != "file" or not separator or not place:
+            raise ConfigError(f"bus: `{url}` is not known; use file:DIR, such as file:tocsin-data/bus")
+        return Path(place)
+
+
+def load_config(flags: Mapping[str, str | list[str] | None], environment: Mapping[str, str] = os.environ) -> Config:
+    """Settle every setting. `flags` holds those given on the command line by key.
+
+    The file is `tocsin.toml` where the command was started, or what `--config` or TOCSIN_CONFIG names. Raises
+    ConfigError with everything that is wrong: unknown keys, values that cannot be read, a file that is not TOML.
+    """
+    problems: list[str] = []
+    said_in_file, file_name = _read_file(environment.get("TOCSIN_CONFIG"), problems)
+    values = {}
+    _check_environment(environment, problems)
+    for setting in SETTINGS:
+        text, source = _said(setting, flags, environment, said_in_file, file_name)
+        try:
+            values[setting.key] = Value(setting, _parse(setting, text), _joined(text), source)
+        except ValueError as error:
+            problems.append(f"{source}: {setting.key} is `{_joined(text)}`; {error}")
+    if problems:
+        raise ConfigError(*problems)
+    return Config(values)
+
+
+def _said(
+    setting: Setting,
+    flags: Mapping[str, str | list[str] | None],
+    environment: Mapping[str, str],
+    said_in_file: Mapping[str, Any],
+    file_name: str,
+) -> tuple[str | list[str], str]:
+    """Return the text that counts for a setting, and where it was said."""
+    flag = flags.get(setting.key)
+    if flag is not None:
+        return flag, "command line"
+    if setting.variable in environment:
+        text = environment[setting.variable]
+        return (text.split(os.pathsep) if setting.is_list else text), f"environment variable {setting.variable}"
+    if setting.key in said_in_file:
+        said = said_in_file[setting.key]
+        return ([str(part) for part in said] if isinstance(said, list) else _toml_text(said)), file_name
+    return setting.default, "default"
+
+
+def _parse(setting: Setting, text: str | list[str]) -> Any:
+    if setting.is_list:
+        parts = [text] if isinstance(text, str) else text
+        return tuple(setting.read(part) for part in parts if part)
+    if isinstance(text, list):
+        raise ValueError("one value is needed, not a list")
+    return setting.read(text)
+
+
+def _joined(text: str | list[str]) -> str:
+    return text if isinstance(text, str) else os.pathsep.join(text)
+
+
+def _toml_text(said: object) -> str:
+    return str(said).lower() if isinstance(said, bool) else str(said)
+
+
+def _read_file(named: str | None, problems: list[str]) -> tuple[dict[str, Any], str]:
+    path = Path(named) if named else DEFAULT_FILE
+    if not path.exists():
+        if named:
+            problems.append(f"TOCSIN_CONFIG: there is no file `{path}`")
+        return {}, str(path)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        problems.append(f"{path}: {error}")
+        return {}, str(path)
+    said: dict[str, Any] = {}
+    for name, part in tables.items():
+        said |= {f"{name}.{key}": value for key, value in part.items()} if isinstance(part, dict) else {name: part}
+    problems += [f"{path}: unknown key `{key}`{_suggestion(key, _BY_KEY)}" for key in said if key not in _BY_KEY]
+    return said, str(path)
+
+
+def _check_environment(environment: Mapping[str, str], problems: list[str]) -> None:
+    known = {setting.variable for setting in SETTINGS} | _NOT_SETTINGS
+    for variable in sorted(environment):
+        if variable.startswith(_PREFIX) and variable not in known:
+            problems.append(f"environment: unknown variable `{variable}`{_suggestion(variable, known)}")
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word, list(known), n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""

@@ -1,0 +1,53 @@
+"""Produce: from files or the simulator to `raw-events`."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tocsin.config import Config
+from tocsin.event import RAW_EVENTS
+from tocsin.flow import Batch, Outputs, Source, pump
+from tocsin.pipeline.topology import clock_us, open_bus
+from tocsin.sources.files import FilesSettings, FilesSource
+from tocsin.sources.simulator import SimulatorSettings, SimulatorSource
+from tocsin.telemetry.meter import StageMeter
+
+_OWNER = "produce"
+
+
+def produce(
+    config: Config, inputs: Sequence[Path], follow: bool, is_stopped: Callable[[], bool], meter: StageMeter
+) -> None:
+    """Put records on `raw-events` until the source ends or a stop: those of `inputs`, or simulated ones."""
+    bus = open_bus(config)
+    owner = bus.own(_OWNER)
+    positions = bus.positions(_OWNER)
+    source: Source
+    if inputs:
+        source = FilesSource(FilesSettings(tuple(inputs), follow, config["produce.again"]), positions, clock_us)
+    else:
+        source = SimulatorSource(simulator_settings(config), positions, clock_us)
+    try:
+        pump(source, _to_raw_events, bus.committer(owner=_OWNER), meter, is_stopped)
+    finally:
+        source.close()
+        owner.release()
+        bus.close()
+
+
+def simulator_settings(config: Config) -> SimulatorSettings:
+    """Return the simulator's settings out of all settings."""
+    return SimulatorSettings(
+        seed=config["produce.seed"],
+        run=config["produce.run"],
+        count=config["produce.count"] or None,
+        rate=config["produce.rate"],
+        burst=config["produce.burst"],
+        hosts=config["produce.hosts"],
+        attacks=config["produce.attacks"],
+        format=config["produce.format"],
+        start=config["produce.start"],
+    )
+
+
+def _to_raw_events(batch: Batch) -> Outputs:
+    return {RAW_EVENTS: batch.records, **batch.aside}

@@ -1,0 +1,45 @@
+"""The rules in force: the built-in pack and the user's own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from tocsin.errors import ConfigError, RuleError
+from tocsin.rules.attack import Attack
+from tocsin.rules.compile import compile_rules
+from tocsin.rules.load import Rule, load_rules, rules_digest
+from tocsin.rules.match import Matcher
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules ready to match, with what was wrong with those left out."""
+
+    rules: Sequence[Rule]
+    matcher: Matcher
+    digest: str
+    errors: Sequence[RuleError]
+
+
+def builtin_folder() -> Path:
+    """Return the folder of the built-in pack, with `baseline` and `detections` below it."""
+    return Path(str(resources.files("tocsin.content") / "rules"))
+
+
+def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool) -> RuleSet:
+    """Load and compile the built-in pack (unless told not to) and more rules. Raises ConfigError: no such path."""
+    missing = [f"rules: there is no file or folder `{path}`" for path in extra if not path.exists()]
+    if missing:
+        raise ConfigError(*missing)
+    rules: list[Rule] = []
+    errors: list[RuleError] = []
+    if builtin:
+        for name in ("baseline", "detections"):
+            loaded, wrong = load_rules([builtin_folder() / name], attack, is_baseline=name == "baseline")
+            rules += loaded
+            errors += wrong
+    loaded, wrong = load_rules(extra, attack)
+    rules += loaded
+    matcher, uncompiled = compile_rules(rules)
+    return RuleSet(rules, matcher, rules_digest(rules), [*errors, *wrong, *uncompiled])

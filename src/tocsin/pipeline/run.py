@@ -1,0 +1,124 @@
+"""Run the whole pipeline on one machine: its stages as processes, until all is stored or a stop."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.bus.embedded import EmbeddedBus
+from tocsin.bus.locks import FileLock
+from tocsin.config import Config
+from tocsin.errors import ConfigError
+from tocsin.event import RAW_EVENTS
+from tocsin.pipeline.labels import write_labels
+from tocsin.pipeline.progress import Progress, ProgressReader
+from tocsin.pipeline.topology import open_bus
+from tocsin.supervisor import StageFailedError, StopSignal, Supervisor
+
+_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended."""
+
+    was_stopped: bool  # by Ctrl-C or SIGTERM, before its source had ended
+    new_events: int  # put on the bus by this run
+    seconds: float  # from the first event on the bus to the last one stored
+    start_seconds: float  # from the start of the processes to the first event
+    restarts: dict[str, int]  # stage -> how often it had to be started again
+    progress: Progress
+
+
+def run(
+    config: Config,
+    inputs: Sequence[Path],
+    follow: bool,
+    is_stopped: StopSignal,
+    show: Callable[[Progress, Sequence[str]], None],
+) -> RunOutcome:
+    """Run produce, classify and store as processes until the source has ended and all of it is stored.
+
+    `show` is given the progress, and sentences on what happened, several times a second. Raises ConfigError: another
+    run has this data directory, or a stage refused to start or died too often.
+    """
+    config.data.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(config.data / "run.lock")
+    if not lock.try_acquire():
+        raise ConfigError(
+            f"data directory `{config.data}` is in use by the run with pid {lock.holder()};"
+            " stop it first, or give another --data"
+        )
+    shutil.rmtree(config.figures_folder, ignore_errors=True)
+    bus = open_bus(config)
+    try:
+        return _Supervised(config, bus, is_stopped, show).run(inputs, follow)
+    finally:
+        write_labels(bus, config.data / "labels.jsonl")
+        bus.close()
+        lock.release()
+
+
+class _Supervised:
+    """One run of the three stages."""
+
+    def __init__(
+        self,
+        config: Config,
+        bus: EmbeddedBus,
+        is_stopped: StopSignal,
+        show: Callable[[Progress, Sequence[str]], None],
+    ) -> None:
+        self._config = config
+        self._bus = bus
+        self._is_stopped = is_stopped
+        self._show = show
+        self._supervisor = Supervisor(config.log_folder, config.as_environment())
+        self._reader = ProgressReader(bus)
+        self._first_event_at: float | None = None
+
+    def run(self, inputs: Sequence[Path], follow: bool) -> RunOutcome:
+        before = self._produced()
+        started = time.monotonic()
+        try:
+            self._start(inputs, follow)
+            was_stopped = self._wait_until_stored(before)
+            ended = time.monotonic()
+            self._supervisor.stop("produce")
+            self._supervisor.stop("classify")
+            self._supervisor.stop("store")
+        except StageFailedError as error:
+            raise ConfigError(f"run: {error}") from error
+        finally:
+            self._supervisor.stop_all()
+        first = self._first_event_at or ended
+        return RunOutcome(
+            was_stopped=was_stopped,
+            new_events=self._produced() - before,
+            seconds=ended - first,
+            start_seconds=first - started,
+            restarts=self._supervisor.restarts(),
+            progress=self._reader.read(),
+        )
+
+    def _start(self, inputs: Sequence[Path], follow: bool) -> None:
+        self._supervisor.start("store", ["store"])
+        self._supervisor.start("classify", ["classify"])
+        reading = ["--input", *map(str, inputs)] if inputs else []
+        self._supervisor.start("produce", ["produce", *reading, *(["--follow"] if follow else [])])
+
+    def _wait_until_stored(self, before: int) -> bool:
+        """Return whether a stop came first."""
+        while not self._is_stopped.wait(_LOOK_SECONDS):
+            happened = self._supervisor.watch()
+            progress = self._reader.read()
+            if self._first_event_at is None and progress.produced > before:
+                self._first_event_at = time.monotonic()
+            self._show(progress, happened)
+            if self._supervisor.is_finished("produce") and not progress.classify_lag and not progress.store_lag:
+                return False
+        return True
+
+    def _produced(self) -> int:
+        return sum(end for _, end in self._bus.ends(RAW_EVENTS).values())

@@ -1,0 +1,115 @@
+"""Sum up a run: what was stored, what was detected, what was missed, how fast it went."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from tocsin.pipeline.labels import Label
+from tocsin.telemetry.meter import StageFigures
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What the store holds."""
+
+    events: int
+    alerts: int
+    dead_letters: Mapping[str, int]  # reason -> records
+    basis: Mapping[str, int]  # detection | activity | none -> events
+    detection_tactics: Mapping[str, int]  # tactic id -> events with a detection of that tactic
+    activity_tactics: Mapping[str, int]  # tactic id -> events
+
+
+@dataclass(frozen=True)
+class AttackStep:
+    """One step of one simulated attack, and whether any of its events raised an alert."""
+
+    scenario: str
+    run: str
+    step: int
+    title: str
+    technique: str
+    detectable: str
+    is_detected: bool
+
+
+@dataclass(frozen=True)
+class StageCost:
+    """What an event cost in one stage: CPU, and where the wall time went, in microseconds."""
+
+    stage: str
+    records: int
+    cpu_us: float
+    parts_us: Mapping[str, float]
+
+
+def totals(store: duckdb.DuckDBPyConnection) -> Totals:
+    """Count what the store holds, by the views `events`, `alerts` and `dead_letters`."""
+    return Totals(
+        events=_number(store, "SELECT count(*) FROM events"),
+        alerts=_number(store, "SELECT count(*) FROM alerts"),
+        dead_letters=_counts(store, "SELECT reason, count(*) FROM dead_letters GROUP BY 1 ORDER BY 2 DESC"),
+        basis=_counts(store, "SELECT basis, count(*) FROM events GROUP BY 1"),
+        detection_tactics=_counts(store, "SELECT unnest(tactics) AS tactic, count(*) FROM events GROUP BY 1"),
+        activity_tactics=_counts(
+            store, "SELECT activity_tactic, count(*) FROM events WHERE activity_tactic IS NOT NULL GROUP BY 1"
+        ),
+    )
+
+
+def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> list[AttackStep]:
+    """Hold the labels against the alerts: a step is detected when one of its events raised an alert."""
+    alerting = {event_id for (event_id,) in store.execute("SELECT DISTINCT event_id FROM alerts").fetchall()}
+    events: dict[tuple[str, str, int], list[Label]] = defaultdict(list)
+    for label in labels:
+        events[(label.scenario, label.run, label.step)].append(label)
+    return [
+        AttackStep(
+            *key,
+            title=labelled[0].title,
+            technique=labelled[0].technique,
+            detectable=labelled[0].detectable,
+            is_detected=any(label.event_id in alerting for label in labelled),
+        )
+        for key, labelled in sorted(events.items())
+    ]
+
+
+def alerts_on_benign(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> Mapping[str, int]:
+    """Return rule title -> alerts on events that are part of no labelled attack."""
+    labelled = {label.event_id for label in labels}
+    counts: dict[str, int] = defaultdict(int)
+    for event_id, title in store.execute("SELECT event_id, rule_title FROM alerts").fetchall():
+        if event_id not in labelled:
+            counts[title] += 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def stage_costs(figures: Iterable[StageFigures]) -> list[StageCost]:
+    """Sum up the processes of each stage."""
+    stages: dict[str, list[StageFigures]] = defaultdict(list)
+    for figure in figures:
+        stages[figure.stage].append(figure)
+    costs = []
+    for stage, processes in stages.items():
+        records = sum(process.records for process in processes)
+        if not records:
+            continue
+        parts: dict[str, float] = defaultdict(float)
+        for process in processes:
+            for part, seconds in process.parts.items():
+                parts[part] += seconds * 1e6 / records
+        cpu = sum(process.cpu_seconds for process in processes) * 1e6 / records
+        costs.append(StageCost(stage, records, cpu, dict(parts)))
+    return costs
+
+
+def _number(store: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = store.execute(sql).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _counts(store: duckdb.DuckDBPyConnection, sql: str) -> dict[str, int]:
+    return dict(store.execute(sql).fetchall())

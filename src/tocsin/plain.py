@@ -1,0 +1,17 @@
+"""Make text from logs harmless to a terminal: nothing in it can move the cursor, colour or reorder what is read."""
+
+import re
+
+# C0 and C1 controls, DEL, line and paragraph separators, zero-width and bidirectional formatting, lone surrogates
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def plain(text: str, width: int | None = None) -> str:
+    """Return the text with unsafe characters written as `\\xNN` or `\\uNNNN`, cut to `width` characters with `…`."""
+    shown = _UNSAFE.sub(_escaped, text)
+    return shown if width is None or len(shown) <= width else shown[: width - 1] + "…"
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

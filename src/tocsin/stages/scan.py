@@ -1,0 +1,80 @@
+"""Scan: normalise and match the records of files, without a bus; detections come out as they are found."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tocsin.errors import DecodeError
+from tocsin.event import Event, Stamp
+from tocsin.flow import Batch
+from tocsin.timestamps import iso_utc
+from tocsin.verdict import JudgedRule
+
+Normalise = Callable[[bytes, int], Event]
+
+
+class Matcher(Protocol):
+    """Says which rules an event fires."""
+
+    def match(self, event: Event) -> Sequence[JudgedRule]: ...
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One event that fired one rule, and where the event lies."""
+
+    event_id: str
+    time: str  # RFC 3339, UTC; "" where the event has none
+    host: str
+    file: str
+    place: str  # "line" (1-based) or "record" (its number in the EVTX file)
+    number: int
+    rule: JudgedRule
+
+    def as_object(self, tactic_names: Mapping[str, str]) -> dict[str, Any]:
+        """Return the detection as an object for JSON."""
+        return {
+            "event_id": self.event_id,
+            "time": self.time or None,
+            "host": self.host,
+            "source": {"file": self.file, self.place: self.number},
+            "rule": {
+                "id": self.rule.id,
+                "title": self.rule.title,
+                "level": self.rule.level,
+                "author": self.rule.author,
+            },
+            "tactics": [{"id": tactic, "name": tactic_names[tactic]} for tactic in self.rule.tactics],
+            "techniques": list(self.rule.techniques),
+        }
+
+
+class Scan:
+    """Turns batches into detections, and counts what it saw."""
+
+    def __init__(self, normalise: Normalise, matcher: Matcher) -> None:
+        self._normalise = normalise
+        self._matcher = matcher
+        self.events = 0
+        self.formats: Counter[str] = Counter()
+        self.unreadable: Counter[str] = Counter()  # reason -> records
+
+    def detections(self, batch: Batch) -> Iterator[Detection]:
+        """Yield the detections of one batch of a file, in the order of its records."""
+        place = "record" if batch.file.lower().endswith(".evtx") else "line"
+        for records in batch.aside.values():
+            self.unreadable["too large or damaged"] += len(records)
+        for record, number in zip(batch.records, batch.lines, strict=True):
+            self.events += 1
+            stamp = Stamp.of(record)
+            assert stamp is not None, "file sources stamp their records"
+            try:
+                event = self._normalise(record.value, stamp.ingest_us)
+            except DecodeError as error:
+                self.unreadable[error.reason] += 1
+                continue
+            self.formats[event.format] += 1
+            for rule in self._matcher.match(event):
+                time = "" if event.time_us is None or event.time_source == "ingest" else iso_utc(event.time_us)
+                yield Detection(stamp.event_id.hex(), time, event.host, batch.file, place, number, rule)

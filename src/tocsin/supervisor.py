@@ -1,0 +1,189 @@
+"""Run stages as processes: start, watch, restart with back-off, stop; none outlives the one that started it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from tocsin.errors import ConfigError
+
+Workers = Mapping[str, Sequence[str]]  # name -> arguments
+
+EXIT_CONFIG = 2  # the stage refused to start: starting it again would not help
+
+_BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_CALM_SECONDS = 30.0  # after so long without a death the back-off starts anew
+_TOO_MANY_DEATHS = 25  # within _CALM_SECONDS * 2
+_STOP_SECONDS = 20.0
+_ORPHAN_SECONDS = 5.0
+
+
+@dataclass
+class _Child:
+    name: str
+    arguments: Sequence[str]
+    process: "subprocess.Popen[bytes] | None" = None
+    deaths: deque[float] = field(default_factory=deque)
+    restart_at: float = 0.0
+    is_finished: bool = False
+    restarts: int = 0
+
+
+class StageFailedError(Exception):
+    """A stage cannot go on; the message says which, how it ended and what it last said."""
+
+
+class Supervisor:
+    """Children are `python -m tocsin ARGUMENTS`. Their stderr goes to `log_folder/NAME.log`.
+
+    A child that ends with 0 has finished. One that refuses its settings, or dies too often, ends it all:
+    StageFailedError. A child that dies otherwise is started again.
+    """
+
+    def __init__(self, log_folder: Path, environment: Mapping[str, str]) -> None:
+        """`environment`: variables that every child gets beside those of this process."""
+        log_folder.mkdir(parents=True, exist_ok=True)
+        self._log_folder = log_folder
+        self._environment = {**os.environ, **environment}
+        self._children: dict[str, _Child] = {}
+
+    def start(self, name: str, arguments: Sequence[str]) -> None:
+        child = _Child(name, arguments)
+        self._children[name] = child
+        self._spawn(child)
+
+    def watch(self) -> list[str]:
+        """Look after the children once; return what happened, as sentences. Raises StageFailedError."""
+        events = []
+        for child in self._children.values():
+            if child.is_finished:
+                continue
+            if child.process is None:
+                if time.monotonic() >= child.restart_at:
+                    self._spawn(child)
+                continue
+            code = child.process.poll()
+            if code is not None:
+                events.append(self._ended(child, code))
+        return events
+
+    def is_finished(self, name: str) -> bool:
+        """Whether the child ended by itself with 0, or was stopped."""
+        return self._children[name].is_finished
+
+    def pid(self, name: str) -> int | None:
+        process = self._children[name].process
+        return process.pid if process else None
+
+    def restarts(self) -> dict[str, int]:
+        return {name: child.restarts for name, child in self._children.items()}
+
+    def stop(self, *names: str) -> None:
+        """Ask these children to finish the batch in hand and end; kill those that do not in time."""
+        children = [self._children[name] for name in names if name in self._children]
+        for child in children:
+            if child.process and child.process.poll() is None:
+                child.process.terminate()
+        deadline = time.monotonic() + _STOP_SECONDS
+        for child in children:
+            if child.process:
+                try:
+                    child.process.wait(max(0.0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    child.process.kill()
+                    child.process.wait()
+                _close(child.process.stdin)
+            child.process = None
+            child.is_finished = True
+
+    def stop_all(self) -> None:
+        self.stop(*self._children)
+
+    def _spawn(self, child: _Child) -> None:
+        with (self._log_folder / f"{child.name}.log").open("ab") as log:
+            child.process = subprocess.Popen(
+                [sys.executable, "-m", "tocsin", *child.arguments, "--supervised"],
+                stdin=subprocess.PIPE,  # its end is how a child learns that we are gone
+                stdout=log,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,  # Ctrl-C is for us: we stop the children in their order
+            )
+
+    def _ended(self, child: _Child, code: int) -> str:
+        assert child.process is not None
+        _close(child.process.stdin)
+        child.process = None
+        if code == 0:
+            child.is_finished = True
+            return f"{child.name} has finished."
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        now = time.monotonic()
+        while child.deaths and now - child.deaths[0] > 2 * _CALM_SECONDS:
+            child.deaths.popleft()
+        child.deaths.append(now)
+        if code == EXIT_CONFIG or len(child.deaths) > _TOO_MANY_DEATHS:
+            child.is_finished = True
+            raise StageFailedError(f"{child.name} {how}; it last said:\n{self._last_words(child)}")
+        recent = sum(now - death < _CALM_SECONDS for death in child.deaths)
+        child.restart_at = now + _BACKOFF_SECONDS[min(recent, len(_BACKOFF_SECONDS)) - 1]
+        child.restarts += 1
+        return f"{child.name} {how}; it is started again."
+
+    def _last_words(self, child: _Child) -> str:
+        path = self._log_folder / f"{child.name}.log"
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+        return "\n".join(f"  {line}" for line in lines) or f"  nothing (see {path})"
+
+
+class StopSignal:
+    """Set by SIGINT or SIGTERM, and, for a supervised process, by the end of its supervisor."""
+
+    def __init__(self, is_supervised: bool) -> None:
+        self._event = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._event.set())
+        if is_supervised:
+            threading.Thread(target=self._follow_supervisor, daemon=True).start()
+
+    def __call__(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but no longer than until the stop; return whether it came."""
+        return self._event.wait(seconds)
+
+    def _follow_supervisor(self) -> None:
+        """Wait for the end of stdin: nothing is ever written to it, and it ends with the supervisor."""
+        os.read(0, 1)
+        self._event.set()
+        time.sleep(_ORPHAN_SECONDS)
+        os._exit(1)
+
+
+def supervise_workers(stage: str, supervisor: Supervisor, children: Workers, is_stopped: StopSignal) -> None:
+    """Run the workers of a stage until all have finished or a stop. Raises ConfigError when one cannot go on."""
+    try:
+        for name, arguments in children.items():
+            supervisor.start(name, arguments)
+        while not is_stopped.wait(0.05):
+            for sentence in supervisor.watch():
+                sys.stderr.write(sentence + "\n")
+            if all(supervisor.is_finished(name) for name in children):
+                return
+    except StageFailedError as error:
+        raise ConfigError(f"{stage}: {error}") from error
+    finally:
+        supervisor.stop_all()
+
+
+def _close(pipe: IO[bytes] | None) -> None:
+    if pipe:
+        pipe.close()
