@@ -1,5 +1,6 @@
 """Source, step, sink and the one loop: batches move one way; outputs and positions are committed together."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from tocsin.event import Record
 Outputs = Mapping[str, Sequence[Record]]  # topic -> records to append to it
 TopicPartition = tuple[str, int]
 
+_log = logging.getLogger(__name__)
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # the last one repeats
 
 
@@ -118,8 +120,16 @@ def _deliver(committer: Committer, outputs: Outputs, batch: Batch, is_stopped: C
         try:
             committer.commit(outputs, batch)
             return True
-        except DeliveryError:
+        except DeliveryError as error:
             if is_stopped():
                 return False
-            time.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
+            seconds = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
+            _log.warning("Nothing was committed; the same batch is tried again in %g s: %s", seconds, error)
+            _wait(seconds, is_stopped)
             attempt += 1
+
+
+def _wait(seconds: float, is_stopped: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_stopped() and (left := deadline - time.monotonic()) > 0:
+        time.sleep(min(left, 0.1))

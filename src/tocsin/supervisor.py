@@ -168,15 +168,17 @@ class StopSignal:
         os._exit(1)
 
 
-def supervise_workers(stage: str, supervisor: Supervisor, children: Workers, is_stopped: StopSignal) -> None:
-    """Run the workers of a stage until all have finished or a stop. Raises ConfigError when one cannot go on."""
+def supervise_workers(
+    stage: str, supervisor: Supervisor, workers: Workers, helpers: Workers, is_stopped: StopSignal
+) -> None:
+    """Run workers until all have finished or a stop, and their helpers as long. Raises ConfigError: one cannot go on."""
     try:
-        for name, arguments in children.items():
+        for name, arguments in {**helpers, **workers}.items():
             supervisor.start(name, arguments)
         while not is_stopped.wait(0.05):
             for sentence in supervisor.watch():
                 sys.stderr.write(sentence + "\n")
-            if all(supervisor.is_finished(name) for name in children):
+            if all(supervisor.is_finished(name) for name in workers):
                 return
     except StageFailedError as error:
         raise ConfigError(f"{stage}: {error}") from error

@@ -101,8 +101,8 @@ class Database:
         self._own_commits += 1
 
     def checkpoint(self) -> None:
-        """Move what the write-ahead log holds to the file, which then also shrinks; as far as readers allow."""
-        with self._turn, self._named_errors():
+        """Move what the write-ahead log holds to the file, which then also shrinks; as far as readers and disk allow."""
+        with self._turn, self._named_errors(), suppress(sqlite3.OperationalError):  # the next commit tries again
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def change_mark(self) -> tuple[int, int]:

@@ -231,20 +231,27 @@ class Classify:
 
 def _envelope(record: Record, event: Event, event_id: bytes, ingest_us: int) -> bytes:
     """Return the members that classified events and alerts begin with."""
-    return (
-        b'"event_id":"%b","source":{"topic":%b,"partition":%d,"offset":%d},'
-        b'"time":"%b","time_source":%b,"ingest_time":"%b","host":%b,"user":%b'
-    ) % (
+    return b'"event_id":"%b",%b%d},"time":%b,"time_source":%b,"ingest_time":%b,"host":%b,"user":%b' % (
         event_id.hex().encode(),
-        _quoted(record.topic),
-        record.partition,
+        _source(record.topic, record.partition),
         record.offset,
-        iso_utc(ingest_us if event.time_us is None else event.time_us).encode(),
+        _time(ingest_us if event.time_us is None else event.time_us),
         _quoted(event.time_source),
-        iso_utc(ingest_us).encode(),
+        _time(ingest_us),
         _quoted(event.host),
         _quoted(event.user),
     )
+
+
+@lru_cache(maxsize=1024)
+def _source(topic: str, partition: int) -> bytes:
+    """Return the member `source` up to its last value, the offset."""
+    return b'"source":{"topic":%b,"partition":%d,"offset":' % (_quoted(topic), partition)
+
+
+@lru_cache(maxsize=1024)  # of ingest times, which a whole batch shares, and of events that happened together
+def _time(time_us: int) -> bytes:
+    return b'"%b"' % iso_utc(time_us).encode()
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,231 @@
+"""Load Sigma rules from YAML files; a bad one is reported by file and line, the others go on."""
+
+import hashlib
+import inspect
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import sigma.exceptions as sigma
+from sigma.modifiers import modifier_mapping
+from sigma.rule import SigmaDetectionItem, SigmaRule
+
+from tocsin.errors import RuleError
+from tocsin.rules.attack import Attack
+from tocsin.rules.documents import Document, read_documents
+from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_duplicates
+
+__all__ = ["LEVELS", "Rule", "RuleLogsource", "load_rules", "rule_files", "rules_digest"]
+
+# A rule without a level (Sigma lets it be) must not fall silent, so it is at the default level of alerts.
+DEFAULT_LEVEL = "medium"
+DEFAULT_BASELINE_LEVEL = "informational"
+
+TEST_EVENTS_SUFFIXES = (".events.yml", ".events.yaml")
+
+# Two names of one channel; the source is pySigma's sigma/pipelines/common.py.
+_SERVICE_ALIASES = {"ldap_debug": "ldap", "servicebus-client": "microsoft-servicebus-client"}
+
+_NAMESPACE = uuid.UUID("9d5d9d9e-8f0f-5c5f-9a53-0c1f0a6b7f11")  # of ids for rules that have none
+_KEY_OF_ERROR: Mapping[type[Exception], tuple[str, ...]] = {
+    sigma.SigmaTitleError: ("title",),
+    sigma.SigmaIdentifierError: ("id",),
+    sigma.SigmaLevelError: ("level",),
+    sigma.SigmaStatusError: ("status",),
+    sigma.SigmaDateError: ("date",),
+    sigma.SigmaModifiedError: ("modified",),
+    sigma.SigmaAuthorError: ("author",),
+    sigma.SigmaDescriptionError: ("description",),
+    sigma.SigmaReferencesError: ("references",),
+    sigma.SigmaFalsePositivesError: ("falsepositives",),
+    sigma.SigmaRelatedError: ("related",),
+    sigma.SigmaFieldsError: ("fields",),
+    sigma.SigmaScopeError: ("scope",),
+    sigma.SigmaLicenseError: ("license",),
+    sigma.SigmaTagError: ("tags",),
+    sigma.SigmaLogsourceError: ("logsource",),
+    sigma.SigmaConditionError: ("detection", "condition"),
+    sigma.SigmaDetectionError: ("detection",),
+}
+
+
+def load_rules(paths: Sequence[Path], attack: Attack, is_baseline: bool = False) -> tuple[list[Rule], list[RuleError]]:
+    """Load all rules from files and folders (`*.yml`, `*.yaml`, at any depth, sorted).
+
+    Test events (`*.events.yml`) are not rules. What cannot be used is in the second list and left out of the
+    first: broken rules, correlations, filters, old aggregations, and a rule whose id another one has already.
+    """
+    errors: list[RuleError] = []
+    loaded = [rule for path in rule_files(paths, errors) for rule in _rules_of(path, attack, is_baseline, errors)]
+    rules, duplicates = split_duplicates(loaded)
+    return rules, [*errors, *duplicates]
+
+
+def rule_files(paths: Sequence[Path], errors: list[RuleError]) -> Iterator[Path]:
+    """Yield the rule files among paths, each once; a path that is not there is added to the errors."""
+    seen: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            errors.append(RuleError(str(path), "is not there: give a Sigma rule, or a folder of them"))
+            continue
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            is_rule = file.suffix in (".yml", ".yaml") and not file.name.endswith(TEST_EVENTS_SUFFIXES)
+            if (is_rule or file == path) and file.is_file() and file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def _rules_of(path: Path, attack: Attack, is_baseline: bool, errors: list[RuleError]) -> Iterator[Rule]:
+    """Yield the rules of one file; what it holds besides is added to the errors."""
+    documents = read_documents(path)
+    while True:
+        try:
+            document = next(documents, None)
+            if document is None:
+                return
+            if document.content is not None:
+                yield _rule_of(document, attack, is_baseline)
+        except RuleError as error:
+            errors.append(error)
+
+
+def _rule_of(document: Document, attack: Attack, is_baseline: bool) -> Rule:
+    _refuse_other_kinds(document)
+    parsed, conditions = _parsed(document)
+    _refuse_affixed_regexes(document)
+    digest = hashlib.sha256(document.text.replace("\r\n", "\n").strip().encode()).hexdigest()[:32]
+    tags = tuple(str(tag) for tag in parsed.tags)
+    resolved = attack.resolve(tags)
+    default_level = DEFAULT_BASELINE_LEVEL if is_baseline else DEFAULT_LEVEL
+    return Rule(
+        id=str(parsed.id or uuid.uuid5(_NAMESPACE, digest)),
+        title=parsed.title,
+        level=str(parsed.level or default_level),
+        status=str(parsed.status or ""),
+        author=parsed.author or "",
+        description=parsed.description or "",
+        references=_texts(parsed.references),
+        falsepositives=_texts(parsed.falsepositives),
+        licence=parsed.license or "",
+        tags=tags,
+        tactics=resolved.tactics,
+        techniques=resolved.techniques,
+        unknown_tags=resolved.unknown,
+        logsource=RuleLogsource(
+            (parsed.logsource.product or "").lower(),
+            (parsed.logsource.category or "").lower(),
+            _service(parsed),
+        ),
+        path=document.path,
+        line=document.line,
+        digest=digest,
+        is_baseline=is_baseline,
+        conditions=conditions,
+        field_lines=_field_lines(document),
+    )
+
+
+def _service(parsed: SigmaRule) -> str:
+    service = (parsed.logsource.service or "").lower()
+    return _SERVICE_ALIASES.get(service, service)
+
+
+def _refuse_other_kinds(document: Document) -> None:
+    content = document.content
+    if not isinstance(content, dict):
+        raise _error(document, "is not a Sigma rule: a rule is a map with title, logsource and detection")
+    for kind in ("correlation", "filter", "action"):
+        if kind in content and "detection" not in content:
+            raise _error(document, f"Sigma documents with '{kind}' are not supported: only plain rules are", kind)
+    detection = content.get("detection")
+    conditions = detection.get("condition") if isinstance(detection, dict) else None
+    for condition in conditions if isinstance(conditions, list) else [conditions]:
+        if isinstance(condition, str) and "|" in condition:
+            reason = f"old aggregations are not supported: '{condition}'; Sigma replaced them by correlation rules"
+            raise _error(document, reason, "detection", "condition")
+
+
+def _refuse_affixed_regexes(document: Document) -> None:
+    for key, _, line in document.keys_under("detection"):
+        modifiers = key.split("|")[1:]
+        if "re" in modifiers and ("startswith" in modifiers or "endswith" in modifiers):
+            reason = f"'{key}': a regular expression is searched for anywhere; anchor it by ^ or $ instead"
+            raise RuleError(f"{document.path}:{line}", reason)
+
+
+def _parsed(document: Document) -> tuple[SigmaRule, tuple[Any, ...]]:
+    """Parse with pySigma. Raises RuleError for whatever it finds, at the line it is about."""
+    try:
+        rule = SigmaRule.from_dict(document.content, **_backtracking_regexes())
+        return rule, tuple(_condition_trees(rule, document))
+    except sigma.SigmaError as error:
+        raise _located(document, error) from error
+    except RuleError:
+        raise
+    except Exception as error:  # pySigma meets values of unexpected types with all kinds of errors
+        raise _error(document, f"is not a valid Sigma rule: {type(error).__name__}: {error}") from error
+
+
+@cache
+def _backtracking_regexes() -> Mapping[str, Any]:
+    """Let pySigma 2 accept the regular expressions RE2 cannot do (look-around), as pySigma 1 does anyway."""
+    if "policy" not in inspect.signature(SigmaRule.from_dict).parameters:
+        return {}
+    from sigma.policy import SigmaPolicy
+    from sigma.policy.regex_engine import PythonRegexEngine
+
+    return {"policy": SigmaPolicy(regex_engine=PythonRegexEngine())}
+
+
+def _condition_trees(rule: SigmaRule, document: Document) -> Iterator[Any]:
+    for condition in rule.detection.parsed_condition:
+        if not isinstance(condition.condition, str):
+            raise _error(document, "the condition must be text, or a list of texts", "detection", "condition")
+        tree = condition.parsed
+        if tree is None:
+            raise _error(document, f"condition '{condition.condition}' names no selection", "detection", "condition")
+        yield tree
+
+
+def _located(document: Document, error: sigma.SigmaError) -> RuleError:
+    """Find the line an error of pySigma is about."""
+    for key, value, line in document.keys_under("detection"):
+        reason = _reason_against(key, value)
+        if reason is not None:
+            return RuleError(f"{document.path}:{line}", reason)
+    keys = next((keys for kind, keys in _KEY_OF_ERROR.items() if isinstance(error, kind)), ())
+    return _error(document, str(error), *keys)
+
+
+def _reason_against(key: str, value: Any) -> str | None:
+    """Say what is wrong with one `Field|modifier: value` by itself; None when nothing is."""
+    for modifier in key.split("|")[1:]:
+        if modifier not in modifier_mapping:
+            close = get_close_matches(modifier, modifier_mapping, 1)
+            hint = f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(sorted(modifier_mapping))}"
+            return f"unknown modifier '{modifier}' in '{key}'{hint}"
+    if "|" not in key:
+        return None
+    try:
+        SigmaDetectionItem.from_mapping(key, value, **_backtracking_regexes())
+    except Exception as error:  # as in _parsed
+        return f"'{key}': {error}"
+    return None
+
+
+def _field_lines(document: Document) -> dict[str, int]:
+    lines: dict[str, int] = {}
+    for key, _, line in document.keys_under("detection"):
+        lines.setdefault(key.partition("|")[0], line)
+    return lines
+
+
+def _texts(values: Sequence[Any] | None) -> tuple[str, ...]:
+    return tuple(str(value) for value in values or ())
+
+
+def _error(document: Document, reason: str, *keys: str) -> RuleError:
+    return RuleError(f"{document.path}:{document.line_of(*keys)}", reason)

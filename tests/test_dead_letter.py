@@ -1,0 +1,56 @@
+"""Dead letters are written as records and read back whole."""
+
+import hashlib
+
+from tocsin.dead_letter import DeadLetter, dead_letter_record, read_dead_letter, truncated_dead_letter_record
+from tocsin.event import Record
+
+
+def test_a_dead_letter_comes_back_with_its_bytes_reason_and_place() -> None:
+    raw = b'{"broken": \xff\x00'
+    record = dead_letter_record(
+        stage="classify",
+        reason="not_json",
+        detail="unexpected byte at 12",
+        place="raw-events/0/17",
+        raw=raw,
+        time_us=5,
+        stamp=b"stamp",
+    )
+    assert read_dead_letter(record) == DeadLetter(
+        stage="classify",
+        reason="not_json",
+        detail="unexpected byte at 12",
+        place="raw-events/0/17",
+        length=len(raw),
+        sha256=hashlib.sha256(raw).hexdigest(),
+        raw=raw,
+    )
+    assert (record.value, record.timestamp_us, record.header("tocsin")) == (raw, 5, b"stamp")
+
+
+def test_a_record_never_held_whole_keeps_its_first_bytes_its_length_and_its_hash() -> None:
+    record = truncated_dead_letter_record(
+        stage="produce",
+        reason="too_large",
+        detail="52428800 bytes; the limit is 1048576",
+        place="big.jsonl:1",
+        kept=b"{" * 100,
+        length=52_428_800,
+        sha256="ab" * 32,
+        time_us=5,
+    )
+    letter = read_dead_letter(record)
+    assert (letter.raw, letter.length, letter.sha256) == (b"{" * 100, 52_428_800, "ab" * 32)
+    assert record.header("tocsin") is None
+
+
+def test_a_place_that_is_no_unicode_is_written_with_replacement() -> None:
+    record = dead_letter_record(
+        stage="produce", reason="r", detail="d", place="dir/\udcff.jsonl:3", raw=b"", time_us=0
+    )
+    assert read_dead_letter(record).place == "dir/?.jsonl:3"
+
+
+def test_facts_that_are_not_there_are_empty() -> None:
+    assert read_dead_letter(Record(b"raw")) == DeadLetter("", "", "", "", 3, "", b"raw")
