@@ -116,7 +116,7 @@ def test_a_batch_in_hand_is_finished_before_stopping() -> None:
 
 def test_a_stop_ends_the_retries_and_commits_nothing() -> None:
     committer, meter = _Committer(refusals=100), _Meter()
-    pump(_Source(_batch(b"a")), _upper, committer, meter, _after([False, False, False]))
+    pump(_Source(_batch(b"a")), _upper, committer, meter, _after([False, False]))
     assert (committer.attempts, committer.committed, meter.turns) == (2, [], [])
 
 

@@ -4,7 +4,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
 
 from tocsin.errors import DeliveryError
 from tocsin.event import Record
@@ -12,7 +13,12 @@ from tocsin.event import Record
 Outputs = Mapping[str, Sequence[Record]]  # topic -> records to append to it
 TopicPartition = tuple[str, int]
 
-_log = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
+
+_LOOK_SECONDS = 0.05
+
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # the last one repeats
 
 
@@ -95,7 +101,8 @@ def pump(
 ) -> None:
     """Move batches from the source through the step to the committer until the source ends or `is_stopped()`.
 
-    A batch in hand is finished first. Delivery errors are retried with back-off; the step is not run again.
+    A batch in hand is finished first. DeliveryError, of the step or of the commit, is retried with back-off; a step
+    that has done its work is not run again.
     """
     while not is_stopped():
         started = time.perf_counter()
@@ -106,30 +113,38 @@ def pump(
         if batch.is_tick:
             meter.turned(0, read - started, 0.0, 0.0)
             continue
-        outputs = step(batch)
+        outputs = _retried(partial(step, batch), is_stopped)
         stepped = time.perf_counter()
-        if not _deliver(committer, outputs, batch, is_stopped):
+        if outputs is None or _retried(partial(_commit, committer, outputs, batch), is_stopped) is None:
             return
         meter.turned(len(batch.records), read - started, stepped - read, time.perf_counter() - stepped)
 
 
-def _deliver(committer: Committer, outputs: Outputs, batch: Batch, is_stopped: Callable[[], bool]) -> bool:
-    """Commit, retrying; False when told to stop before it worked (the batch will be read again)."""
+def _commit(committer: Committer, outputs: Outputs, batch: Batch) -> bool:
+    committer.commit(outputs, batch)
+    return True
+
+
+def _retried(action: Callable[[], _Result], is_stopped: Callable[[], bool]) -> _Result | None:
+    """Return what the action returns, once it can deliver; None when told to stop before (it will be read again)."""
     attempt = 0
     while True:
         try:
-            committer.commit(outputs, batch)
-            return True
+            return action()
         except DeliveryError as error:
-            if is_stopped():
-                return False
             seconds = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
-            _log.warning("Nothing was committed; the same batch is tried again in %g s: %s", seconds, error)
-            _wait(seconds, is_stopped)
-            attempt += 1
+            log.warning("Nothing was committed; the same batch is tried again in %g s: %s", seconds, error)
+        if not _waited(seconds, is_stopped):
+            return None
+        attempt += 1
 
 
-def _wait(seconds: float, is_stopped: Callable[[], bool]) -> None:
+def _waited(seconds: float, is_stopped: Callable[[], bool]) -> bool:
+    """Wait so long; False when told to stop meanwhile."""
     deadline = time.monotonic() + seconds
-    while not is_stopped() and (left := deadline - time.monotonic()) > 0:
-        time.sleep(min(left, 0.1))
+    while not is_stopped():
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            return True
+        time.sleep(min(remaining, _LOOK_SECONDS))
+    return False

@@ -106,7 +106,9 @@ def test_the_order_of_a_partition_is_the_order_of_writing(bus: EmbeddedBus) -> N
         Record(b""),
         Record(b"", key=b"\x00"),
         Record(b"\xff\x00\xfe", key=b"\xff", headers=(("a", b"1"), ("a", b"2"), ("", b"")), timestamp_us=1),
-        Record(b"v", headers=(("tocsin", bytes(25)), ("traceparent", b"00-1-2-00")), timestamp_us=1_767_225_600_000_001),
+        Record(
+            b"v", headers=(("tocsin", bytes(25)), ("traceparent", b"00-1-2-00")), timestamp_us=1_767_225_600_000_001
+        ),
         Record(b"before 1970", timestamp_us=-5),
         Record(bytes(range(256)) * 4096, headers=(("size", b"1 MiB"),)),
     ],

@@ -46,9 +46,8 @@ def main(parsed: argparse.Namespace) -> int:
     if owner and workers > 1:
         until_idle = [] if parsed.until_idle is None else [f"--until-idle={parsed.until_idle}"]
         children = {f"classify-{n}": ["classify", f"--worker={n}", *until_idle] for n in range(workers)}
-        supervise_workers(
-            "classify", Supervisor(config.log_folder, config.as_environment()), children, is_stopped
-        )
+        supervisor = Supervisor(config.log_folder, config.as_environment())
+        supervise_workers("classify", supervisor, children, {}, is_stopped)
         return 0
     worker = parsed.worker or 0
     meter = StageMeter(config.figures_folder, "classify", worker)

@@ -7,7 +7,6 @@ from tocsin.config import Config
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import Batch, Outputs, Source, pump
 from tocsin.pipeline.topology import clock_us, open_bus
-from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.simulator import SimulatorSettings, SimulatorSource
 from tocsin.telemetry.meter import StageMeter
 
@@ -23,6 +22,7 @@ def produce(
     positions = bus.positions(_OWNER)
     source: Source
     if inputs:
+        from tocsin.sources.files import FilesSettings, FilesSource
         source = FilesSource(FilesSettings(tuple(inputs), follow, config["produce.again"]), positions, clock_us)
     else:
         source = SimulatorSource(simulator_settings(config), positions, clock_us)
@@ -43,7 +43,7 @@ def simulator_settings(config: Config) -> SimulatorSettings:
         rate=config["produce.rate"],
         burst=config["produce.burst"],
         hosts=config["produce.hosts"],
-        attacks=config["produce.attacks"],
+        attacks=tuple(config["produce.attacks"].split(",")),
         format=config["produce.format"],
         start=config["produce.start"],
     )

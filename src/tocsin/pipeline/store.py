@@ -4,11 +4,49 @@ from collections.abc import Callable
 
 from tocsin.bus.embedded import ConsumerSettings, EmbeddedBus
 from tocsin.config import Config
-from tocsin.event import CLASSIFIED_EVENTS, DEAD_LETTERS
-from tocsin.flow import Batch, Committer, Outputs, pump
+from tocsin.event import CLASSIFIED_EVENTS, DEAD_LETTERS, STORE_COMMITS
+from tocsin.flow import pump
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, clock_us, open_bus
+from tocsin.sinks.manifest import Manifest
+from tocsin.sinks.writer import StoreCommitter, StoreSettings, StoreWriter
 from tocsin.telemetry.meter import StageMeter
 
 _MAX_RECORDS = 10_000
-_LINGER_SECONDS = 0.3  # a segment a batch: wait for a batch to fill rather than write many small segments
+_LINGER_SECONDS = 0.3  # a batch is a segment: wait for it to fill rather than write many small ones
+_READ_AT_ONCE = 1_000
+
+
+def store(
+    config: Config,
+    worker: int,
+    until_idle: float | None,
+    is_stopped: Callable[[], bool],
+    meter: StageMeter,
+) -> None:
+    """Store this worker's share until a stop, or until nothing was left, here and for classify, for `until_idle` s."""
+    bus = open_bus(config)
+    manifest = Manifest(config.store_folder)
+    list_commits(bus, manifest)
+    name = f"w{worker}"
+    settings = StoreSettings(csv_bytes=int(config["store.csv_mb"] * 2**20))
+    writer = StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings, meter.spend)
+    manifest.close()
+    reading = ConsumerSettings(worker, config["store.workers"], _MAX_RECORDS, _LINGER_SECONDS)
+    consumer = bus.consumer(STORE_GROUP, [CLASSIFIED_EVENTS, DEAD_LETTERS], reading)
+    committer = StoreCommitter(writer, bus.committer(group=STORE_GROUP))
+    groups = [CLASSIFY_GROUP, STORE_GROUP]
+    stop = is_stopped if until_idle is None else UntilIdle(bus, groups, until_idle, is_stopped)
+    try:
+        pump(consumer, writer, committer, meter, stop)
+    finally:
+        consumer.close()
+        writer.close()
+        bus.close()
+
+
+def list_commits(bus: EmbeddedBus, manifest: Manifest) -> None:
+    """List what was committed and, because of a crash, is not listed yet."""
+    for partition, (_, end) in bus.ends(STORE_COMMITS).items():
+        while (offset := manifest.next_offset(partition)) < end:
+            manifest.catch_up(partition, end, bus.read_from(STORE_COMMITS, partition, offset, _READ_AT_ONCE), clock_us())

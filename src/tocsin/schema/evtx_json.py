@@ -1,6 +1,7 @@
 """Read an EVTX record written as JSON: `Event` with `System` and `EventData` or `UserData`, as the XML has them."""
 
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 from tocsin.schema.native import Native, text
@@ -44,12 +45,13 @@ _CONTAINERS = frozenset((dict, list))
 
 
 def _system_fields(system: dict[str, Any]) -> dict[str, Any]:
-    fields = {}
-    for name in _SYSTEM_FIELDS:
-        value = system.get(name)
-        if value is not None:
-            fields[name] = value if type(value) is not dict else value.get("#text")
-    return fields
+    try:
+        return dict(zip(_SYSTEM_FIELDS, _system_values(system), strict=True))
+    except KeyError:  # classic providers give no Version and Opcode
+        return {name: system[name] for name in _SYSTEM_FIELDS if name in system}
+
+
+_system_values = itemgetter(*_SYSTEM_FIELDS)
 
 
 def _attribute(system: dict[str, Any], element: str, name: str) -> Any:

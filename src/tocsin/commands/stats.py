@@ -1,0 +1,29 @@
+"""Draw what the store holds: detections by tactic over time, distribution, top rules and hosts; activity apart.
+
+Prints the figures as a table, and writes the picture."""
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+from tocsin.commands.options import add_places, config_of
+from tocsin.verdict import LEVELS
+
+HELP = "statistics of the store: table and picture"
+EXAMPLES = """\
+examples:
+  tocsin stats                                         table, and statistics.png in the data directory
+  tocsin stats --output week.svg --since 2026-01-12 --until 2026-01-19
+  tocsin stats --host ws-017.corp.example --min-level high
+  tocsin stats --json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_places(parser)
+    parser.add_argument("--output", type=Path, metavar="FILE", help="picture, .png or .svg (default: in the data directory)")
+    parser.add_argument("--since", type=datetime.fromisoformat, metavar="TIME", help="events from then on (UTC)")
+    parser.add_argument("--until", type=datetime.fromisoformat, metavar="TIME", help="events before then (UTC)")
+    parser.add_argument("--host", metavar="HOST", help="events of one host")
+    parser.add_argument("--min-level", choices=LEVELS, metavar="LEVEL", help="alerts of that level or above")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables; draw only with --output")

@@ -1,0 +1,68 @@
+"""Store classified events and dead letters: CSV files and Parquet segments, each event exactly once.
+
+Runs its writers, and one process that merges small segments and removes old ones."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tocsin.commands.options import add_places, add_setting, add_stage, config_of, seconds
+from tocsin.config import Config
+
+if TYPE_CHECKING:
+    from tocsin.supervisor import StopSignal
+
+HELP = "store classified events as CSV and Parquet"
+EXAMPLES = """\
+examples:
+  tocsin store                                         until stopped
+  tocsin store --until-idle 5                          until everything is classified and stored for 5 seconds
+  tocsin store --workers 2 --retention-days 30
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_places(parser)
+    add_setting(parser, "--workers", "store.workers", "N")
+    add_setting(parser, "--retention-days", "store.retention_days", "DAYS")
+    add_setting(parser, "--retention-gb", "store.retention_gb", "GB")
+    add_setting(parser, "--csv-mb", "store.csv_mb", "MB")
+    parser.add_argument("--until-idle", type=seconds, metavar="SECONDS", help="end once nothing was left for so long")
+    add_stage(parser)
+
+
+def main(parsed: argparse.Namespace) -> int:
+    config = config_of(parsed)
+    from tocsin.supervisor import StopSignal
+
+    is_stopped = StopSignal(parsed.supervised)
+    if parsed.worker is not None:
+        return _write(config, parsed.worker, parsed.until_idle, is_stopped)
+    return _supervise(config, parsed.until_idle, is_stopped)
+
+
+def _supervise(config: Config, until_idle: float | None, is_stopped: "StopSignal") -> int:
+    """Run the writers and the maintenance as processes below this one."""
+    from tocsin.pipeline.topology import STORE_GROUP, open_bus
+    from tocsin.supervisor import Supervisor, supervise_workers
+
+    bus = open_bus(config)
+    owner = bus.own(STORE_GROUP)
+    ending = [] if until_idle is None else [f"--until-idle={until_idle}"]
+    writers = {f"store-{n}": ["store", f"--worker={n}", *ending] for n in range(config["store.workers"])}
+    supervisor = Supervisor(config.log_folder, config.as_environment())
+    supervise_workers("store", supervisor, writers, {"maintain": ["maintain"]}, is_stopped)
+    owner.release()
+    return 0
+
+
+def _write(config: Config, worker: int, until_idle: float | None, is_stopped: "StopSignal") -> int:
+    from tocsin.pipeline.store import store
+    from tocsin.telemetry.meter import StageMeter
+
+    meter = StageMeter(config.figures_folder, "store", worker)
+    try:
+        store(config, worker, until_idle, is_stopped, meter)
+    finally:
+        meter.write()
+    print(f"store: {meter.figures.records:,} records stored.")
+    return 0

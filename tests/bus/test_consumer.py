@@ -1,0 +1,39 @@
+"""A read that fails hands out nothing and loses nothing."""
+
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from tocsin.bus.consumer import ConsumerSettings, EmbeddedConsumer
+from tocsin.bus.embedded import EmbeddedBus
+from tocsin.errors import DeliveryError
+from tocsin.event import Record
+from tocsin.flow import Batch, TopicSettings
+
+
+class _FailingOnce(EmbeddedBus):
+    """A bus whose second read of records fails once, as a disk does."""
+
+    reads = 0
+
+    def read_blocks(self, topic: str, partition: int, offset: int, enough_records: int) -> list[Record]:
+        self.reads += 1
+        if self.reads == 2:
+            raise DeliveryError("disk I/O error")
+        return super().read_blocks(topic, partition, offset, enough_records)
+
+
+def test_a_read_that_failed_in_one_partition_hands_out_the_others_again(connect: Callable[[], EmbeddedBus]) -> None:
+    bus = connect()
+    bus.ensure_topics({"raw": TopicSettings(partitions=2)}, {"g": ["raw"]})
+    for number in range(2):
+        bus.committer().commit({"raw": [Record(b"%d" % number)]}, Batch())
+    with closing(_FailingOnce(bus._folder)) as failing:
+        reader = EmbeddedConsumer(failing, "g", ["raw"], ConsumerSettings(idle_seconds=0))
+        with pytest.raises(DeliveryError):
+            reader.read()
+        batch = reader.read()
+    assert batch is not None
+    assert sorted(record.value for record in batch.records) == [b"0", b"1"]
+    assert batch.offsets == {("raw", 0): 1, ("raw", 1): 1}
