@@ -46,9 +46,7 @@ def test_a_record_never_held_whole_keeps_its_first_bytes_its_length_and_its_hash
 
 
 def test_a_place_that_is_no_unicode_is_written_with_replacement() -> None:
-    record = dead_letter_record(
-        stage="produce", reason="r", detail="d", place="dir/\udcff.jsonl:3", raw=b"", time_us=0
-    )
+    record = dead_letter_record(stage="produce", reason="r", detail="d", place="dir/\udcff.jsonl:3", raw=b"", time_us=0)
     assert read_dead_letter(record).place == "dir/?.jsonl:3"
 
 

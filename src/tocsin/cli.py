@@ -1,6 +1,7 @@
 """The command line: one parser, one module in `commands` for each command."""
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 failed or found problems, 2 refused its settings."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     try:
         code: int = parsed.main(parsed)
     except ConfigError as error:

@@ -127,6 +127,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store.workers", _whole(1), "1", "processes that store"),
     Setting("store.retention_days", _positive, "90", "how long stored events are kept"),
     Setting("store.retention_gb", _positive, "50", "how much is stored at most, GB"),
+    Setting("store.grace_seconds", _positive, "60", "how long a replaced file stays: the longest query"),
+    Setting("store.merge_files", _whole(2), "100", "so many small segments of a day are merged into one"),
     Setting("store.csv_mb", _positive, "128", "size at which a new CSV file is begun, MB"),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}

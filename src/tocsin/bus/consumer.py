@@ -71,8 +71,21 @@ class EmbeddedConsumer:
     def read(self) -> Batch | None:
         """Return the next batch, or a tick when nothing came for a while; never None: a topic has no end.
 
-        Raises ConfigError where records are gone that the group has not read, with their number.
+        Raises ConfigError where records are gone that the group has not read, with their number; DeliveryError where
+        the next call may succeed, which then begins where this one did.
         """
+        before = dict(self._next)
+        try:
+            return self._read()
+        except BaseException:
+            self._next = before
+            raise
+
+    def close(self) -> None:
+        for lock in self._locks:
+            lock.release()
+
+    def _read(self) -> Batch:
         deadline = time.monotonic() + self._settings.idle_seconds
         records: list[Record] = []
         offsets: dict[TopicPartition, int] = {}
@@ -84,10 +97,6 @@ class EmbeddedConsumer:
             if len(records) >= self._settings.max_records or time.monotonic() >= deadline:
                 return Batch(records, offsets=offsets)
             time.sleep(_POLL_SECONDS)
-
-    def close(self) -> None:
-        for lock in self._locks:
-            lock.release()
 
     def _take(self, records: list[Record], offsets: dict[TopicPartition, int]) -> None:
         mark = self._log.change_mark()

@@ -101,7 +101,7 @@ class Database:
         self._own_commits += 1
 
     def checkpoint(self) -> None:
-        """Move what the write-ahead log holds to the file, which then also shrinks; as far as readers and disk allow."""
+        """Move the write-ahead log into the file, which then also shrinks; as far as readers and the disk allow."""
         with self._turn, self._named_errors(), suppress(sqlite3.OperationalError):  # the next commit tries again
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 

@@ -134,7 +134,7 @@ class EmbeddedBus:
         return {(name, partition): following for name, partition, following in rows}
 
     def read_from(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
-        """Return up to `max_records` records from `offset` on, fewer where they are large; [] where there are none yet."""
+        """Return up to `max_records` records from `offset` on, fewer where they are large; [] where there are none."""
         return self.read_blocks(topic, partition, offset, max_records)[:max_records]
 
     def read_blocks(self, topic: str, partition: int, offset: int, enough_records: int) -> list[Record]:

@@ -3,6 +3,7 @@
 Prints the figures as a table, and writes the picture."""
 
 import argparse
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -27,3 +28,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="HOST", help="events of one host")
     parser.add_argument("--min-level", choices=LEVELS, metavar="LEVEL", help="alerts of that level or above")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables; draw only with --output")
+
+
+def main(parsed: argparse.Namespace) -> int:
+    config = config_of(parsed)
+    from tocsin.pipeline.labels import read_labels
+    from tocsin.pipeline.reading import open_existing_store
+    from tocsin.pipeline.statistics import draw, statistics_of
+    from tocsin.pipeline.topology import existing_bus
+    from tocsin.stats.statistics import Filters
+    from tocsin.stats.tables import as_json, print_tables
+
+    store = open_existing_store(config)
+    statistics = statistics_of(store, Filters(parsed.since, parsed.until, parsed.host, parsed.min_level))
+    if parsed.json:
+        import orjson
+
+        sys.stdout.buffer.write(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        print_tables(statistics)
+    path = parsed.output or (None if parsed.json else config.data / "statistics.png")
+    if path:
+        bus = existing_bus(config)
+        draw(statistics, list(read_labels(bus)), path)
+        bus.close()
+        print(f"picture: {path}", file=sys.stderr)
+    return 0

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from tocsin.config import Config
 from tocsin.pipeline.labels import read_labels
-from tocsin.pipeline.reading import draw_statistics_of, latency_percentiles_us, open_existing_store
+from tocsin.pipeline.reading import open_existing_store
 from tocsin.pipeline.run import RunOutcome
+from tocsin.pipeline.statistics import draw, statistics_of
 from tocsin.pipeline.summary import AttackStep, StageCost, alerts_on_benign, attack_steps, stage_costs, totals
 from tocsin.pipeline.topology import open_bus
 from tocsin.plain import plain
 from tocsin.rules.attack import Attack
+from tocsin.stats.statistics import Filters
 from tocsin.telemetry.meter import read_figures
 
 _BENIGN_SHOWN = 5
@@ -41,8 +43,10 @@ def print_summary(config: Config, outcome: RunOutcome) -> None:
     if labels:
         _attacks(attack_steps(store, labels))
         _benign(alerts_on_benign(store, labels))
-    _speed(outcome, stage_costs(figures), latency_percentiles_us(config, (50, 99)))
-    _files(config, draw_statistics_of(store, config, labels))
+    _speed(outcome, stage_costs(figures))
+    drawing = config.data / "statistics.png"
+    draw(statistics_of(store, Filters()), labels, drawing)
+    _files(config, drawing)
     _notes(outcome, [note for figure in figures for note in figure.notes])
 
 
@@ -83,25 +87,25 @@ def _benign(counts: Mapping[str, int]) -> None:
         _line(f"  {plain(title, _TITLE_WIDTH)}", f"{count:,}")
 
 
-def _speed(outcome: RunOutcome, costs: Sequence[StageCost], latencies_us: Mapping[int, float]) -> None:
+def _speed(outcome: RunOutcome, costs: Sequence[StageCost]) -> None:
     _section("Speed")
     if outcome.new_events and outcome.seconds:
         _line("events a second, end to end", f"{outcome.new_events / outcome.seconds:,.0f}")
         _line("seconds, first event to all stored", f"{outcome.seconds:.1f}")
         _line("seconds to start the stages", f"{outcome.start_seconds:.1f}")
-    for percent, latency_us in latencies_us.items():
-        _line(f"produced to stored, p{percent}", f"{latency_us / 1000:,.0f} ms")
+    for percent, latency in outcome.latency_seconds.items():
+        if latency is not None:
+            _line(f"produced to stored, p{percent}", f"{latency * 1000:,.0f} ms")
     for cost in costs:
         parts = ", ".join(f"{part} {us:.1f}" for part, us in cost.parts_us.items() if part != "wait" and us >= 0.05)
         print(f"  {cost.stage:10} {cost.cpu_us:6.1f} µs of CPU an event (wall: {parts})")
 
 
-def _files(config: Config, drawing: Path | None) -> None:
+def _files(config: Config, drawing: Path) -> None:
     _section("Files")
     _line_of_place("events as CSV", config.store_folder / "csv")
     _line_of_place("events as Parquet", config.store_folder / "segments")
-    if drawing:
-        _line_of_place("statistics", drawing)
+    _line_of_place("statistics", drawing)
     if (config.data / "labels.jsonl").exists():
         _line_of_place("labels of the attacks", config.data / "labels.jsonl")
     _line_of_place("logs of the stages", config.log_folder)

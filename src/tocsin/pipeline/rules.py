@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 from tocsin.errors import ConfigError, RuleError
 from tocsin.rules.attack import Attack
+from tocsin.rules.check import CheckReport, check_rules
 from tocsin.rules.compile import compile_rules
 from tocsin.rules.load import Rule, load_rules, rules_digest
 from tocsin.rules.match import Matcher
+from tocsin.schema.normalise import normalise
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,21 @@ def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool) -> RuleS
     rules += loaded
     matcher, uncompiled = compile_rules(rules)
     return RuleSet(rules, matcher, rules_digest(rules), [*errors, *wrong, *uncompiled])
+
+
+def check(paths: Sequence[Path]) -> CheckReport:
+    """Check rules with the events beside them: those of `paths`, or, strictly, the built-in pack."""
+    attack = Attack.load()
+    read = partial(normalise, ingest_us=0)
+    if paths:
+        return check_rules(paths, attack, read)
+    reports = [
+        check_rules([builtin_folder() / name], attack, read, is_baseline=name == "baseline", strict=True)
+        for name in ("baseline", "detections")
+    ]
+    return CheckReport(
+        rules=sum(report.rules for report in reports),
+        tested=sum(report.tested for report in reports),
+        events=sum(report.events for report in reports),
+        problems=tuple(problem for report in reports for problem in report.problems),
+    )

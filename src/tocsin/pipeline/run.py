@@ -14,9 +14,11 @@ from tocsin.event import RAW_EVENTS
 from tocsin.pipeline.labels import write_labels
 from tocsin.pipeline.progress import Progress, ProgressReader
 from tocsin.pipeline.topology import open_bus
+from tocsin.sinks.manifest import Manifest, percentiles
 from tocsin.supervisor import StageFailedError, StopSignal, Supervisor
 
 _LOOK_SECONDS = 0.1
+_PERCENTS = (50, 99)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class RunOutcome:
     new_events: int  # put on the bus by this run
     seconds: float  # from the first event on the bus to the last one stored
     start_seconds: float  # from the start of the processes to the first event
+    latency_seconds: dict[int, float | None]  # percent -> from produced to stored and listed, of this run's events
     restarts: dict[str, int]  # stage -> how often it had to be started again
     progress: Progress
 
@@ -80,6 +83,8 @@ class _Supervised:
 
     def run(self, inputs: Sequence[Path], follow: bool) -> RunOutcome:
         before = self._produced()
+        manifest = Manifest(self._config.store_folder)
+        latencies_before = manifest.latencies()
         started = time.monotonic()
         try:
             self._start(inputs, follow)
@@ -93,11 +98,14 @@ class _Supervised:
         finally:
             self._supervisor.stop_all()
         first = self._first_event_at or ended
+        latencies = manifest.latencies() - latencies_before
+        manifest.close()
         return RunOutcome(
             was_stopped=was_stopped,
             new_events=self._produced() - before,
             seconds=ended - first,
             start_seconds=first - started,
+            latency_seconds=dict(zip(_PERCENTS, percentiles(latencies, *_PERCENTS), strict=True)),
             restarts=self._supervisor.restarts(),
             progress=self._reader.read(),
         )

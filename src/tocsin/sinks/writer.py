@@ -1,0 +1,255 @@
+"""Store batches: segments and CSV first, durable under their final names, then one record that names them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from tocsin.dead_letter import dead_letter_record
+from tocsin.errors import ConfigError, DecodeError, DeliveryError
+from tocsin.event import DEAD_LETTERS, STAMP_HEADER, STORE_COMMITS, Record
+from tocsin.flow import Batch, Committer, Outputs
+from tocsin.sinks import layout
+from tocsin.sinks.columns import DEAD_LETTER_SCHEMA, EVENT_SCHEMA, chunks_of, dead_letter_columns, event_columns, misfit
+from tocsin.sinks.csv import CsvLines, CsvPosition, CsvSeries
+from tocsin.sinks.decode import Decoder, Row
+from tocsin.sinks.files import settle
+from tocsin.sinks.manifest import COMMIT_VERSION, Manifest, parse_commit
+from tocsin.sinks.segments import IngestCounts, SegmentKind, Segments, WrittenSegment
+
+FAILPOINTS = (
+    "store.segment.before_write", "store.segment.during_write", "store.segment.after_write",
+    "store.csv.before_write", "store.csv.after_write",
+    "store.before_fsync", "store.after_fsync",
+    "store.manifest.before_commit", "store.manifest.after_commit",
+    "store.recover.before_remove", "store.recover.after_remove", "store.recover.before_cut", "store.recover.after_cut",
+)  # fmt: skip
+
+_ROW_GROUP_ROWS = 1_000  # larger arrays cost more in page faults than they save
+_ROW_GROUP_BYTES = 64 << 20
+_EVENTS = SegmentKind(layout.EVENTS, EVENT_SCHEMA, "ingest_time")
+_DEAD_LETTERS = SegmentKind(layout.DEAD_LETTERS, DEAD_LETTER_SCHEMA, "time")
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """What can be set of a writer."""
+
+    csv_bytes: int = 128 << 20  # size at which a new CSV file is begun
+
+
+@dataclass(frozen=True)
+class _Commit:
+    """What this writer's last commit says of it."""
+
+    seq: int = 0
+    csv: CsvPosition | None = None
+    record: bytes = b""
+
+
+def _spend_nothing(part: str, seconds: float) -> None: ...
+
+
+class StoreWriter:
+    """A step: classified events and dead letters in, the record of a commit out.
+
+    The files are on the disk before the record is handed on. `committed` or `aborted` must follow each batch, which
+    `StoreCommitter` sees to. One writer owns its segments, its CSV files and its commit records: start no two of a
+    name.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        clock_us: Callable[[], int],
+        last_commit: bytes | None,
+        settings: StoreSettings,
+        spend: Callable[[str, float], None] = _spend_nothing,
+    ) -> None:
+        """Undo what no commit names. `last_commit` is this writer's newest record on `store-commits`.
+
+        `spend(part, seconds)` is told where the time of each batch went: decode, parquet, csv, fsync. Raises
+        ConfigError when the store and the bus do not belong together, or something that was committed is missing.
+        """
+        layout.check_writer_name(name)
+        self._folder = folder
+        self._name = name
+        self._clock_us = clock_us
+        self._spend = spend
+        self._decoder = Decoder()
+        self._lines = CsvLines()
+        self._segments = Segments(folder, name)
+        self._csv = CsvSeries(folder, name, settings.csv_bytes)
+        self._last = _parse(last_commit, name)
+        self._pending: _Commit | None = None
+        self._is_unfinished = True
+        self._manifest = Manifest(folder)
+        try:
+            self._check_manifest()
+            self._recover()
+        except BaseException:
+            self._manifest.close()
+            raise
+
+    def __call__(self, batch: Batch) -> Outputs:
+        """Raises DeliveryError when the disk does not take it: nothing is lost, the same batch may be tried again."""
+        if self._pending is not None:
+            raise RuntimeError("the last batch was neither committed nor aborted")
+        if not batch.records:
+            return {}
+        try:
+            if self._is_unfinished:
+                self._recover()
+            self._is_unfinished = True
+            return self._store(batch.records)
+        except OSError as error:
+            raise DeliveryError(
+                f"store: `{self._folder}` cannot be written: {error}. Nothing is lost; free some space or mend the"
+                " disk, and it goes on"
+            ) from error
+
+    def committed(self) -> None:
+        """List what the last batch wrote, now that its record is committed. Raises ConfigError when that fails;
+        the next start makes up for it."""
+        if self._pending is None:
+            return
+        self._last, self._pending = self._pending, None
+        self._is_unfinished = False
+        self._manifest.apply(self._last.record, self._clock_us())
+
+    def aborted(self) -> None:
+        """Undo what the last batch wrote, as its record was not and will not be committed."""
+        self._pending = None
+        self._recover()
+
+    def close(self) -> None:
+        self._manifest.close()
+
+    def _check_manifest(self) -> None:
+        applied = self._manifest.applied_seq(self._name)
+        if applied > self._last.seq:
+            raise ConfigError(
+                f"store: `{self._folder}` has commit {applied} of writer `{self._name}`, but the bus knows only"
+                f" {self._last.seq}: it is not the bus that filled this store, or an older state of it."
+                " Restore the bus, or give an empty data directory"
+            )
+        if applied < self._last.seq:
+            self._manifest.apply(self._last.record, self._clock_us())
+
+    def _recover(self) -> None:
+        self._segments.remove_after(self._last.seq)
+        self._csv.cut_back(self._last.csv)
+        self._is_unfinished = False
+
+    def _store(self, records: Sequence[Record]) -> Outputs:
+        started = perf_counter()
+        rows, rejected = self._decoder.rows([record for record in records if record.topic != DEAD_LETTERS])
+        dead = [record for record in records if record.topic == DEAD_LETTERS]
+        decoded = perf_counter()
+        seq, now_us = self._last.seq + 1, self._clock_us()
+        accepted: list[Row] = []
+        ingest = IngestCounts()
+        events = self._segments.write(_EVENTS, seq, _event_batches(rows, accepted, rejected, ingest), now_us)
+        letters = self._segments.write(_DEAD_LETTERS, seq, _dead_letter_batches(dead), now_us)
+        segments = [segment for segment in (events, letters) if segment is not None]
+        written = perf_counter()
+        outputs: dict[str, Sequence[Record]] = {}
+        if rejected:
+            outputs[DEAD_LETTERS] = [_dead_letter(record, error, now_us) for record, error in rejected]
+        csv = self._csv.append(self._last.csv, self._lines.render(accepted), len(accepted))
+        rendered = perf_counter()
+        settle([self._csv.path_of(csv), *(self._folder / segment.path for segment in segments)], "store")
+        self._spend("decode", decoded - started)
+        self._spend("parquet", written - decoded)
+        self._spend("csv", rendered - written)
+        self._spend("fsync", perf_counter() - rendered)
+        record = self._commit_json(seq, segments, csv, now_us, ingest)
+        self._pending = _Commit(seq, csv, record)
+        return outputs | {STORE_COMMITS: [Record(record, self._name.encode(), timestamp_us=now_us)]}
+
+    def _commit_json(
+        self, seq: int, segments: Sequence[WrittenSegment], csv: CsvPosition, now_us: int, ingest: IngestCounts
+    ) -> bytes:
+        return orjson.dumps(
+            {
+                "v": COMMIT_VERSION,
+                "writer": self._name,
+                "seq": seq,
+                "segments": [segment.as_object(self._folder) for segment in segments],
+                "csv": asdict(csv),
+                "written_us": now_us,
+                "ingest": ingest.as_list(),
+            }
+        )
+
+
+class StoreCommitter:
+    """Commits what a writer wrote, then lets it be seen."""
+
+    def __init__(self, writer: StoreWriter, inner: Committer) -> None:
+        self._writer = writer
+        self._inner = inner
+
+    def commit(self, outputs: Outputs, batch: Batch) -> None:
+        """Raises DeliveryError when nothing was committed and it may be tried again."""
+        self._inner.commit(outputs, batch)
+        self._writer.committed()
+
+
+def _parse(last_commit: bytes | None, name: str) -> _Commit:
+    if last_commit is None:
+        return _Commit()
+    parsed: dict[str, Any] = parse_commit(last_commit)
+    if parsed["writer"] != name:
+        raise ConfigError(f"store: the last commit of writer `{name}` is one of `{parsed['writer']}`")
+    return _Commit(parsed["seq"], CsvPosition(**parsed["csv"]), last_commit)
+
+
+def _event_batches(
+    rows: Sequence[Row], accepted: list[Row], rejected: list[tuple[Record, DecodeError]], ingest: IngestCounts
+) -> Iterator[pa.RecordBatch]:
+    """Yield rows as columns; those that do not fit go to `rejected`, the others to `accepted`."""
+    for chunk in chunks_of(rows, lambda row: len(row.event), _ROW_GROUP_ROWS, _ROW_GROUP_BYTES):
+        try:
+            batch = event_columns(chunk)
+        except (ValueError, TypeError, OverflowError):
+            chunk = _fitting(chunk, rejected)
+            if not chunk:
+                continue
+            batch = event_columns(chunk)
+        accepted += chunk
+        ingest.include(batch.column("ingest_time"))
+        yield batch
+
+
+def _fitting(rows: Sequence[Row], rejected: list[tuple[Record, DecodeError]]) -> list[Row]:
+    fitting = []
+    for row in rows:
+        problem = misfit(row)
+        if problem is None:
+            fitting.append(row)
+        else:
+            rejected.append((row.record, DecodeError("not_classified", problem)))
+    return fitting
+
+
+def _dead_letter_batches(records: Sequence[Record]) -> Iterator[pa.RecordBatch]:
+    for chunk in chunks_of(records, lambda record: len(record.value), _ROW_GROUP_ROWS, _ROW_GROUP_BYTES):
+        yield dead_letter_columns(chunk)
+
+
+def _dead_letter(record: Record, error: DecodeError, now_us: int) -> Record:
+    return dead_letter_record(
+        stage="store",
+        reason=error.reason,
+        detail=error.detail,
+        place=f"{record.topic}/{record.partition}/{record.offset}",
+        raw=record.value,
+        time_us=now_us,
+        stamp=record.header(STAMP_HEADER),
+    )

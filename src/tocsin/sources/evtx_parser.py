@@ -1,0 +1,85 @@
+"""Ask a worker process for the records of an EVTX chunk, and outlive its death."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import msgspec
+
+from tocsin.sources.evtx_worker import Parsed
+
+_OWN_FAULT = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGPROF}
+_ATTEMPTS = 3
+_records_of = msgspec.msgpack.Decoder(list[Parsed]).decode
+
+
+class EvtxParser:
+    """The records of chunks, parsed by a worker that is started when first needed."""
+
+    def __init__(self) -> None:
+        self._worker: subprocess.Popen[bytes] | None = None
+
+    def records(self, header: bytes, chunk: bytes) -> list[Parsed] | str:
+        """Return the records of a chunk, or the reason why its parser died.
+
+        A worker killed from outside proves nothing against the chunk: it is asked again.
+        """
+        reason = ""
+        for _ in range(_ATTEMPTS):
+            answer = self._answer(header + chunk)
+            if answer is not None:
+                return _records_of(answer)
+            status = self._end()
+            reason = _reason(status)
+            if -status in _OWN_FAULT:
+                break
+        return reason
+
+    def close(self) -> None:
+        if self._worker:
+            self._worker.kill()
+            self._end()
+
+    def _answer(self, request: bytes) -> bytes | None:
+        if self._worker is None:
+            self._worker = _started()
+        requests, answers = self._worker.stdin, self._worker.stdout
+        assert requests and answers
+        try:
+            requests.write(request)
+            requests.flush()
+        except BrokenPipeError:
+            return None
+        size = int.from_bytes(answers.read(4), "big")
+        answer = answers.read(size)
+        return answer if size and len(answer) == size else None
+
+    def _end(self) -> int:
+        worker, self._worker = self._worker, None
+        assert worker and worker.stdin and worker.stdout
+        try:
+            worker.stdin.close()
+        except BrokenPipeError:
+            pass
+        worker.stdout.close()
+        return worker.wait()
+
+
+def _started() -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tocsin.sources.evtx_worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        start_new_session=True,  # a Ctrl-C at the terminal is not for the worker
+    )
+
+
+def _reason(status: int) -> str:
+    if -status == signal.SIGPROF:
+        return "the parser did not come to an end"
+    if status < 0:
+        return f"the parser died by {signal.Signals(-status).name}"
+    return f"the parser ended with status {status}"

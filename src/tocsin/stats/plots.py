@@ -1,0 +1,113 @@
+"""Draw the statistics of a store on one sheet."""
+
+import warnings
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tocsin.errors import ConfigError
+from tocsin.stats import bars, timelines
+from tocsin.stats.ink import FAINT_COLOUR, TEXT_COLOUR, drawn
+from tocsin.stats.labels import LabelSpan
+from tocsin.stats.statistics import Statistics
+
+_INCHES = (16, 13)
+_DOTS_PER_INCH = 100
+_SUFFIXES = (".png", ".svg")
+_STYLE = {
+    "axes.edgecolor": "#999999",
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "font.family": ["DejaVu Sans"],
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
+    "svg.hashsalt": "tocsin",
+    "text.color": TEXT_COLOUR,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+}
+
+
+def draw_statistics(statistics: Statistics, path: Path, *, labels: Sequence[LabelSpan] = ()) -> None:
+    """Write the sheet as PNG or SVG, by the suffix of `path`: about 1600 by 1300 points, all times UTC.
+
+    `labels`: simulated attacks to mark. Raises ConfigError for another suffix, OSError where it cannot write.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES:
+        raise ConfigError(f"cannot draw `{path}`: give a name that ends in .png or .svg")
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in any script; drawn as boxes
+        picture = BytesIO()
+        metadata = {"Date": None} if suffix == ".svg" else None  # the same statistics give the same bytes
+        figure_of(statistics, labels).savefig(picture, format=suffix[1:], metadata=metadata)
+    path.write_bytes(picture.getvalue())
+
+
+def figure_of(statistics: Statistics, labels: Sequence[LabelSpan] = ()) -> Figure:
+    """Return the sheet as a figure of its own, that no global state of pyplot knows of."""
+    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08, hspace=0.03)
+    rows = figure.add_gridspec(5, 2, width_ratios=(3.9, 1), height_ratios=(0.42, 0.9, 3.6, 2.5, 1.75))
+    _head(figure.add_subplot(rows[0, :]), statistics)
+    strip = figure.add_subplot(rows[1, 0])
+    heat = figure.add_subplot(rows[2, 0], sharex=strip)
+    activity = figure.add_subplot(rows[4, 0])
+    timelines.draw_alert_levels(strip, statistics, labels)
+    timelines.draw_alert_tactics(heat, statistics, labels)
+    timelines.draw_activity(activity, figure.add_subplot(rows[4, 1]), statistics, labels)
+    bars.draw_level_key(figure.add_subplot(rows[1, 1]), statistics)
+    bars.draw_tactics(figure.add_subplot(rows[2, 1], sharey=heat), statistics)
+    rankings = rows[3, :].subgridspec(1, 3, width_ratios=(1.25, 1, 0.9))
+    bars.draw_ranking(figure.add_subplot(rankings[0]), statistics.rules, "rules", "(no name)", width=58)
+    bars.draw_ranking(figure.add_subplot(rankings[1]), statistics.hosts, "hosts", "(no host)", width=32)
+    bars.draw_ranking(figure.add_subplot(rankings[2]), statistics.users, "users", "(no user)", width=28)
+    return figure
+
+
+def _head(axes: Axes, statistics: Statistics) -> None:
+    """Title, what was chosen, and the totals."""
+    axes.axis("off")
+    totals = statistics.totals
+    axes.text(0, 1, "Tocsin: detections and activity", size=16, weight="bold", va="top")
+    axes.text(0, 0.18, _scope(statistics), size=9.5, color=FAINT_COLOUR, va="center")
+    dead_letters = sum(totals.dead_letters.values())
+    figures = [
+        (f"{totals.events:,}", "events"),
+        (f"{totals.hosts:,}", "hosts"),
+        (f"{totals.users:,}", "users"),
+        (f"{totals.alerts:,}", "alerts"),
+        *((f"{totals.alert_levels[level]:,}", level) for level in ("critical", "high") if level in totals.alert_levels),
+        (f"{dead_letters:,}", "dead letters"),
+    ]
+    for place, (figure, name) in enumerate(reversed(figures)):
+        right = 1 - place * 0.075
+        axes.text(right, 1, figure, size=15, weight="bold", ha="right", va="top")
+        axes.text(right, 0.18, name, size=9.5, color=FAINT_COLOUR, ha="right", va="center")
+
+
+def _scope(statistics: Statistics) -> str:
+    filters = statistics.filters
+    parts = ["no event has a time"]
+    if axis := statistics.axis:
+        parts = [f"{axis.start:%Y-%m-%d %H:%M} to {axis.end:%Y-%m-%d %H:%M} UTC, buckets of {axis.width_name}"]
+    if filters.host:
+        parts.append(f"host {drawn(filters.host, 40)}")
+    if filters.min_level:
+        parts.append(f"alerts of level {filters.min_level} or above")
+    if statistics.undrawn_events:
+        parts.append(
+            f"counted but not on the time axis (no time, or far off): {statistics.undrawn_events:,} events,"
+            f" {statistics.undrawn_alerts:,} alerts"
+        )
+    return "  ·  ".join(parts)

@@ -1,0 +1,261 @@
+"""Ask the store for its statistics. Never touches the events themselves, so ten million rows take seconds."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import duckdb
+
+from tocsin.stats.statistics import NO_TACTIC, Counts, Filters, Ranked, Ranking, Statistics, Totals
+from tocsin.stats.time_axis import TimeAxis, time_axis
+from tocsin.verdict import LEVELS
+
+# Clocks that were never set and forged times lie anywhere in years 1 to 9999; no calendar arithmetic at its ends.
+_FIRST_TIME = datetime(1601, 1, 1, tzinfo=UTC)
+_LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+_LEAST_MARGIN = timedelta(hours=1)
+
+# The bulk of the times lies between two thousandths; hours are fine enough to find them.
+_SPAN = """
+WITH hours AS (
+    SELECT epoch_us(time) // 3600000000 AS hour, count(*) AS events, min(time) AS first, max(time) AS last
+    FROM events
+    WHERE time >= $first_time AND time < $last_time
+        AND ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
+        AND ($host IS NULL OR host = $host)
+    GROUP BY 1
+), running AS (
+    SELECT *, sum(events) OVER (ORDER BY hour) AS so_far, sum(events) OVER () AS total FROM hours
+)
+SELECT
+    min(first), min(first) FILTER (so_far > total / 1000),
+    max(last) FILTER (so_far - events < total - total / 1000), max(last)
+FROM running
+"""
+
+_EVENTS = """
+SELECT
+    CASE WHEN epoch_us(time) >= $start AND epoch_us(time) < $end THEN (epoch_us(time) - $start) // $width END AS bucket,
+    basis, format, level, activity_tactic, count(*) AS events
+FROM events
+WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
+    AND ($host IS NULL OR host = $host)
+GROUP BY ALL
+"""
+
+_DISTINCT = """
+SELECT count(DISTINCT host) FILTER (host <> ''), count(DISTINCT "user") FILTER ("user" <> '')
+FROM events
+WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
+    AND ($host IS NULL OR host = $host)
+"""
+
+_DEAD_LETTERS = "SELECT reason, count(*) FROM dead_letters GROUP BY 1 ORDER BY 2 DESC, 1"
+
+# The view `alerts` unpacks the matches of every event that has some: it is read once, for all that follows.
+_COUNT_ALERTS = """
+CREATE OR REPLACE TEMP TABLE counted_alerts AS
+SELECT
+    CASE WHEN epoch_us(time) >= $start AND epoch_us(time) < $end THEN (epoch_us(time) - $start) // $width END AS bucket,
+    host, "user", rule_id, rule_title, level, tactics, techniques, count(*) AS alerts
+FROM alerts
+WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
+    AND ($host IS NULL OR host = $host) AND list_contains($levels, level)
+GROUP BY ALL
+"""
+
+_ALERT_LEVELS = "SELECT bucket, level, sum(alerts)::BIGINT FROM counted_alerts GROUP BY ALL"
+
+_ALERT_TACTICS = """
+WITH named AS (
+    SELECT bucket, unnest(CASE WHEN len(tactics) > 0 THEN tactics ELSE [''] END) AS tactic, level, alerts
+    FROM counted_alerts
+)
+SELECT bucket, tactic, level, sum(alerts)::BIGINT FROM named GROUP BY ALL
+"""
+
+_RANKING = """
+WITH named AS (
+    SELECT
+        coalesce(unnest(CASE $of WHEN 'rule' THEN [rule_id] WHEN 'host' THEN [host] WHEN 'user' THEN ["user"]
+            ELSE techniques END), '') AS name,
+        CASE $of WHEN 'rule' THEN rule_title ELSE '' END AS title, level, alerts
+    FROM counted_alerts
+), ranked AS (
+    SELECT name, row_number() OVER (ORDER BY sum(alerts) DESC, name) AS rank FROM named GROUP BY name
+)
+SELECT
+    least(rank, $top + 1) AS place, level, any_value(name), max(title), sum(alerts)::BIGINT,
+    (SELECT greatest(0, count(*) - $top) FROM ranked) AS others
+FROM named JOIN ranked USING (name)
+GROUP BY place, level
+ORDER BY place
+"""
+
+
+class _EventCount(NamedTuple):
+    bucket: int | None
+    basis: str | None
+    format: str | None
+    level: str | None
+    activity_tactic: str | None
+    events: int
+
+
+def read_statistics(
+    store: duckdb.DuckDBPyConnection,
+    tactics: Sequence[tuple[str, str]],
+    filters: Filters = Filters(),
+    top: int = 10,
+) -> Statistics:
+    """Count what the views `events`, `alerts` and `dead_letters` of a store hold.
+
+    `tactics`: ids and names in matrix order. `top`: how many rules, techniques, hosts and users are named, the others
+    are summed up. Makes a temporary table of alert counts in the connection, and drops it.
+    """
+    axis = drawn_axis(store, filters)
+    counts = _event_counts(store, filters, axis)
+    with _counted_alerts(store, filters, axis):
+        levels = store.execute(_ALERT_LEVELS).fetchall()
+        alert_tactics = store.execute(_ALERT_TACTICS).fetchall()
+        rules, techniques, hosts, users = (_ranking(store, of, top) for of in ("rule", "technique", "host", "user"))
+    buckets = axis.buckets if axis else 0
+    activity = [count for count in counts if count.activity_tactic]
+    return Statistics(
+        filters=filters,
+        tactics=_names(tactics, {tactic for _, tactic, _, _ in alert_tactics}, activity),
+        totals=_totals(store, filters, counts, _summed((level, n) for _, level, n in levels)),
+        axis=axis,
+        undrawn_events=sum(count.events for count in counts if count.bucket is None),
+        undrawn_alerts=sum(n for bucket, _, n in levels if bucket is None),
+        events_over_time=_over_time(buckets, (("", count.bucket, count.events) for count in counts)).get(
+            "", (0,) * buckets
+        ),
+        alerts_over_time=_over_time(buckets, ((level, bucket, n) for bucket, level, n in levels)),
+        alert_tactics_over_time=_over_time(buckets, ((tactic, bucket, n) for bucket, tactic, _, n in alert_tactics)),
+        activity_over_time=_over_time(
+            buckets, ((count.activity_tactic or "", count.bucket, count.events) for count in activity)
+        ),
+        alert_tactics=_by_level((tactic, level, n) for _, tactic, level, n in alert_tactics),
+        activity_tactics=_summed((count.activity_tactic or "", count.events) for count in activity),
+        rules=rules,
+        techniques=techniques,
+        hosts=hosts,
+        users=users,
+    )
+
+
+def drawn_axis(store: duckdb.DuckDBPyConnection, filters: Filters) -> TimeAxis | None:
+    """Return buckets over the times of the events; None where none has one.
+
+    Where the first or last thousandth of the events begins further away than all the others span (a clock that was never
+    set), the axis leaves it out.
+    """
+    values = _filter_values(filters) | {"first_time": _naive(_FIRST_TIME), "last_time": _naive(_LAST_TIME)}
+    row = store.execute(_SPAN, values).fetchone()
+    if row is None or row[0] is None:
+        return None
+    first, bulk_first, bulk_last, last = (time.replace(tzinfo=UTC) for time in row)
+    margin = max(bulk_last - bulk_first, _LEAST_MARGIN)
+    return time_axis(
+        first if bulk_first - first <= margin else bulk_first,
+        last if last - bulk_last <= margin else bulk_last,
+    )
+
+
+def _event_counts(
+    store: duckdb.DuckDBPyConnection, filters: Filters, axis: TimeAxis | None
+) -> Sequence[_EventCount]:
+    rows = store.execute(_EVENTS, _filter_values(filters) | _axis_values(axis)).fetchall()
+    return [_EventCount(*row) for row in rows]
+
+
+@contextmanager
+def _counted_alerts(store: duckdb.DuckDBPyConnection, filters: Filters, axis: TimeAxis | None) -> Iterator[None]:
+    values = _filter_values(filters) | _axis_values(axis) | {"levels": list(filters.levels)}
+    store.execute(_COUNT_ALERTS, values)
+    try:
+        yield
+    finally:
+        store.execute("DROP TABLE temp.counted_alerts")
+
+
+def _totals(
+    store: duckdb.DuckDBPyConnection,
+    filters: Filters,
+    counts: Iterable[_EventCount],
+    alert_levels: Mapping[str, int],
+) -> Totals:
+    counts = list(counts)
+    hosts, users = store.execute(_DISTINCT, _filter_values(filters)).fetchall()[0]
+    return Totals(
+        events=sum(count.events for count in counts),
+        hosts=hosts,
+        users=users,
+        alerts=sum(alert_levels.values()),
+        alert_levels={level: alert_levels[level] for level in LEVELS if level in alert_levels},
+        basis=_summed((count.basis or "", count.events) for count in counts),
+        formats=_summed((count.format or "", count.events) for count in counts),
+        levels=_summed((count.level, count.events) for count in counts if count.level),
+        dead_letters=dict(store.execute(_DEAD_LETTERS).fetchall()),
+    )
+
+
+def _ranking(store: duckdb.DuckDBPyConnection, of: str, top: int) -> Ranking:
+    names: dict[int, tuple[str, str]] = {}
+    levels: dict[int, dict[str, int]] = defaultdict(dict)
+    others = 0
+    for place, level, name, title, alerts, others in store.execute(_RANKING, {"of": of, "top": top}).fetchall():
+        names[place] = (name, title or "")
+        levels[place][level] = alerts
+    ranked = tuple(Ranked(*names[place], levels[place]) for place in sorted(names) if place <= top)
+    return Ranking(ranked, others, levels.get(top + 1, {}))
+
+
+def _names(
+    tactics: Sequence[tuple[str, str]], alert_tactics: set[str], activity: Iterable[_EventCount]
+) -> Mapping[str, str]:
+    names = dict(tactics)
+    found = alert_tactics | {count.activity_tactic or "" for count in activity}
+    names |= {tactic: tactic for tactic in sorted(found - {NO_TACTIC}) if tactic not in names}
+    return names | {NO_TACTIC: ""} if NO_TACTIC in found else names
+
+
+def _over_time(buckets: int, counts: Iterable[tuple[str, int | None, int]]) -> Mapping[str, Counts]:
+    lines: dict[str, list[int]] = defaultdict(lambda: [0] * buckets)
+    for name, bucket, count in counts:
+        if bucket is not None:
+            lines[name][bucket] += count
+    return {name: tuple(line) for name, line in lines.items()}
+
+
+def _by_level(counts: Iterable[tuple[str, str, int]]) -> Mapping[str, Mapping[str, int]]:
+    sums: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, level, count in counts:
+        sums[name][level] += count
+    return {name: dict(levels) for name, levels in sums.items()}
+
+
+def _summed(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return the sum of each name, the largest first."""
+    sums: Counter[str] = Counter()
+    for name, count in counts:
+        sums[name] += count
+    return dict(sums.most_common())
+
+
+def _filter_values(filters: Filters) -> dict[str, Any]:
+    return {"since": _naive(filters.since_utc), "until": _naive(filters.until_utc), "host": filters.host}
+
+
+def _axis_values(axis: TimeAxis | None) -> dict[str, Any]:
+    if axis is None:
+        return {"start": 0, "end": 0, "width": 1}
+    return {"start": axis.start_us, "end": axis.end_us, "width": axis.width_us}
+
+
+def _naive(time: datetime | None) -> datetime | None:
+    """The store keeps UTC without a zone."""
+    return time.replace(tzinfo=None) if time else None

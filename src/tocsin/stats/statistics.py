@@ -1,0 +1,102 @@
+"""What statistics of the store are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from tocsin.stats.time_axis import TimeAxis
+from tocsin.verdict import LEVELS
+
+NO_TACTIC = ""  # in place of a tactic id: alerts of rules that name none
+
+Counts = tuple[int, ...]  # one for each bucket of the time axis
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What to count. Times without a zone are UTC."""
+
+    since: datetime | None = None  # events from then on
+    until: datetime | None = None  # events before then
+    host: str | None = None  # events of this host, as it is written in them
+    min_level: str | None = None  # alerts of that level or above; events and activity are counted all the same
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        return LEVELS[LEVELS.index(self.min_level) if self.min_level else 0 :]
+
+    @property
+    def since_utc(self) -> datetime | None:
+        return _utc(self.since)
+
+    @property
+    def until_utc(self) -> datetime | None:
+        return _utc(self.until)
+
+
+@dataclass(frozen=True)
+class Totals:
+    """How much there is."""
+
+    events: int
+    hosts: int  # distinct
+    users: int  # distinct
+    alerts: int
+    alert_levels: Mapping[str, int]
+    basis: Mapping[str, int]  # detection | activity | none -> events
+    formats: Mapping[str, int]  # -> events
+    levels: Mapping[str, int]  # highest level of an event's detections -> events
+    dead_letters: Mapping[str, int]  # reason -> records; of the whole store, for they have no event time and no host
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One rule, technique, host or user with its alerts."""
+
+    name: str  # rule id, technique id, host or user; empty where the event names none
+    title: str  # of a rule; else empty
+    levels: Mapping[str, int]  # level -> alerts
+
+    @property
+    def alerts(self) -> int:
+        return sum(self.levels.values())
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The first few by number of alerts, and what all others have together."""
+
+    top: tuple[Ranked, ...]
+    others: int  # how many more there are
+    other_levels: Mapping[str, int]  # level -> alerts of these
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Detections, and apart from them activity. An alert with two tactics counts in both, so tactics add up to more."""
+
+    filters: Filters
+    tactics: Mapping[str, str]  # id -> name in matrix order; then ids that are not in the matrix, then NO_TACTIC
+    totals: Totals
+    axis: TimeAxis | None  # None where no event has a time
+    undrawn_events: int  # without a time, or so far from nearly all others that the axis leaves them out
+    undrawn_alerts: int
+    events_over_time: Counts
+    alerts_over_time: Mapping[str, Counts]  # level ->
+    alert_tactics_over_time: Mapping[str, Counts]  # tactic id ->
+    activity_over_time: Mapping[str, Counts]  # tactic id ->
+    alert_tactics: Mapping[str, Mapping[str, int]]  # tactic id -> level -> alerts
+    activity_tactics: Mapping[str, int]  # tactic id -> events
+    rules: Ranking
+    techniques: Ranking  # an alert with two techniques counts in both
+    hosts: Ranking
+    users: Ranking
+
+    def tactic_name(self, tactic: str) -> str:
+        return self.tactics[tactic] or "(no tactic)"
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    if time is None:
+        return None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
