@@ -1,9 +1,9 @@
-"""Measure the embedded bus: µs a record to write (fsynced) and to read, bytes on disk, beside two baselines of the same run.
+"""Measure the embedded bus: µs a record to write (fsynced) and to read, bytes on disk, beside two baselines.
 
     python benchmarks/bus.py [FILE] [--records N] [--batch N] [--runs N] [--folder DIR]
 
-FILE holds JSON lines, plain or .gz; without one, lines like a Sysmon process start are made. The baselines: one row a
-record in SQLite with the same durability, and zstd level 1 of the same bytes in blocks of the same size, without a file.
+FILE holds JSON lines, plain or .gz; without one, lines like a Sysmon process start are made. The baselines, in the same
+run: one row a record in SQLite with the same durability, and zstd level 1 of the same values, a frame a batch, no file.
 """
 
 import argparse
@@ -43,10 +43,9 @@ def main() -> None:
     lines = _lines(arguments.file, arguments.records)
     size = sum(map(len, lines)) / len(lines)
     print(f"machine: {_machine()}; sqlite {sqlite3.sqlite_version}; commit: {_commit()}")
-    print(
-        f"corpus: {arguments.file.name if arguments.file else 'made'}, {len(lines)} records of {size:.0f} bytes in batches"
-        f" of {arguments.batch}; median of {arguments.runs} runs, one core; µs and bytes a record"
-    )
+    corpus = arguments.file.name if arguments.file else "made"
+    print(f"corpus: {corpus}, {len(lines)} records of {size:.0f} bytes in batches of {arguments.batch}")
+    print(f"median of {arguments.runs} runs, one core; µs and bytes a record")
     records = [stamped(line, xxhash.xxh3_128_digest(b"%d" % n), 10**15 + n) for n, line in enumerate(lines)]
     batches = [records[start : start + arguments.batch] for start in range(0, len(records), arguments.batch)]
     for name, measure in {"embedded bus": _bus, "a row a record": _rows, "zstd alone": _zstd}.items():
@@ -76,14 +75,17 @@ def _bus(batches: _Batches, folder: Path) -> list[float]:
     bus = EmbeddedBus(folder)
     bus.ensure_topics({"raw": TopicSettings(partitions=1)}, {})
     committer = bus.committer(owner="bench")
-    written = _seconds(lambda: [committer.commit({"raw": batch}, Batch(positions={"f": b"1"})) for batch in batches])
+
+    def write() -> None:
+        for number, batch in enumerate(batches):
+            committer.commit({"raw": batch}, Batch(positions={"file": b"%d" % number}))
 
     def read() -> None:
         offset, end = 0, bus.ends("raw")[0][1]
         while offset < end:
             offset += len(bus.read_blocks("raw", 0, offset, len(batches[0])))
 
-    been_read = _seconds(read)
+    written, been_read = _seconds(write), _seconds(read)
     bus.close()
     return [*written, *been_read, _size(folder)]
 

@@ -2,8 +2,12 @@
 
 import re
 
-# C0 and C1 controls, DEL, line and paragraph separators, zero-width and bidirectional formatting, lone surrogates
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+# C0 and C1 controls, DEL, line and paragraph separators, zero-width and bidirectional formatting, lone surrogates,
+# soft hyphen, interlinear annotation, tags
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
 
 
 def plain(text: str, width: int | None = None) -> str:

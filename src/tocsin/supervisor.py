@@ -20,7 +20,8 @@ EXIT_CONFIG = 2  # the stage refused to start: starting it again would not help
 
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _CALM_SECONDS = 30.0  # after so long without a death the back-off starts anew
-_TOO_MANY_DEATHS = 25  # within _CALM_SECONDS * 2
+_TOO_MANY_DEATHS = 25  # within twice _CALM_SECONDS
+_TOO_MANY_FAILURES = 5  # of these, by its own fault: it ended with an exit code, and was not killed
 _STOP_SECONDS = 20.0
 _ORPHAN_SECONDS = 5.0
 
@@ -30,7 +31,8 @@ class _Child:
     name: str
     arguments: Sequence[str]
     process: "subprocess.Popen[bytes] | None" = None
-    deaths: deque[float] = field(default_factory=deque)
+    deaths: deque[float] = field(default_factory=deque)  # when it died, lately
+    failures: deque[float] = field(default_factory=deque)  # those by its own fault
     restart_at: float = 0.0
     is_finished: bool = False
     restarts: int = 0
@@ -126,10 +128,14 @@ class Supervisor:
             return f"{child.name} has finished."
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         now = time.monotonic()
-        while child.deaths and now - child.deaths[0] > 2 * _CALM_SECONDS:
-            child.deaths.popleft()
+        for times in (child.deaths, child.failures):
+            while times and now - times[0] > 2 * _CALM_SECONDS:
+                times.popleft()
         child.deaths.append(now)
-        if code == EXIT_CONFIG or len(child.deaths) > _TOO_MANY_DEATHS:
+        if code > 0:
+            child.failures.append(now)
+        is_hopeless = len(child.deaths) > _TOO_MANY_DEATHS or len(child.failures) > _TOO_MANY_FAILURES
+        if code == EXIT_CONFIG or is_hopeless:
             child.is_finished = True
             raise StageFailedError(f"{child.name} {how}; it last said:\n{self._last_words(child)}")
         recent = sum(now - death < _CALM_SECONDS for death in child.deaths)

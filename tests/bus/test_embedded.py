@@ -6,6 +6,7 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -325,7 +326,7 @@ def test_a_large_batch_is_cut_into_blocks_that_readers_can_hold(folder: Path, bu
     sizes = [10] * 2_500 + [1 << 20] * 20 + [9 << 20] + [10]
     bus.committer().commit({"raw": [Record(bytes(size)) for size in sizes]}, Batch())
     counts = sqlite3.connect(folder / "bus.sqlite").execute("SELECT count FROM blocks ORDER BY id").fetchall()
-    assert [count for (count,) in counts] == [1000, 1000, 507, 8, 5, 1, 1]
+    assert [count for (count,) in counts] == [500, 500, 500, 500, 500, 8, 8, 4, 1, 1]
     assert [len(value) for value in _values(bus, "raw")] == sizes
 
 
@@ -438,6 +439,63 @@ def test_a_file_that_may_not_grow_is_a_delivery_error_and_nothing_half(folder: P
     _commit_number(bus, written)
     assert _numbers(bus) == list(range(written + 1))
     assert bus._database.rows("PRAGMA integrity_check") == [("ok",)]
+
+
+# Stands before fsync and fdatasync, which fail while the file named in FAIL_SYNC exists.
+_FAILING_SYNC = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+static int pass(const char *name, int file) {
+    if (access(getenv("FAIL_SYNC"), F_OK) == 0) { errno = EIO; return -1; }
+    return ((int (*)(int)) dlsym(RTLD_NEXT, name))(file);
+}
+int fsync(int file) { return pass("fsync", file); }
+int fdatasync(int file) { return pass("fdatasync", file); }
+"""
+
+_SYNC_WRITER = """
+import os, sys
+from pathlib import Path
+from tocsin.bus.embedded import EmbeddedBus
+from tocsin.errors import DeliveryError
+from tocsin.event import Record
+from tocsin.flow import Batch, TopicSettings
+bus = EmbeddedBus(Path(sys.argv[1]))
+bus.ensure_topics({"raw": TopicSettings(partitions=1)}, {})
+switch = Path(os.environ["FAIL_SYNC"])
+def seen():
+    return [int(record.value) for record in bus.read_from("raw", 0, 0, 1000)]
+for number in range(30):
+    outputs = {"raw": [Record(b"%d" % number)]}
+    if number % 3 == 0:
+        switch.touch()
+        for _ in range(3):
+            try:
+                bus.committer(owner="o").commit(outputs, Batch(positions={"p": b"%d" % number}))
+            except DeliveryError:
+                assert seen() == list(range(number))
+            else:
+                sys.exit("a failed fsync was taken for a commit")
+        switch.unlink()
+    bus.committer(owner="o").commit(outputs, Batch(positions={"p": b"%d" % number}))
+    assert seen() == list(range(number + 1))
+print(bus._database.rows("PRAGMA integrity_check"))
+"""
+
+
+@pytest.mark.slow
+def test_a_failed_fsync_is_no_commit_and_the_next_try_is_one(tmp_path: Path, start: Start, folder: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler and LD_PRELOAD")
+    (tmp_path / "sync.c").write_text(_FAILING_SYNC)
+    library = tmp_path / "sync.so"
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, tmp_path / "sync.c", "-ldl"], check=True)
+    writer = start(_SYNC_WRITER, folder, LD_PRELOAD=str(library), FAIL_SYNC=str(tmp_path / "fail"))
+    assert (writer.communicate(timeout=60)[0], writer.returncode) == ("[('ok',)]\n", 0)
 
 
 def _fill(bus: EmbeddedBus) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.bus import retention
+from tocsin.bus.database import Database
 from tocsin.bus.embedded import ConsumerSettings, EmbeddedBus
 from tocsin.event import Record
 from tocsin.flow import Batch, TopicSettings
@@ -136,6 +137,7 @@ for number in range(60):
 _BUSY_READER = """
 import sys
 from pathlib import Path
+from tocsin.bus.database import Database
 from tocsin.bus.embedded import ConsumerSettings, EmbeddedBus
 bus = EmbeddedBus(Path(sys.argv[1]))
 reader = bus.consumer("g", ["raw"], ConsumerSettings(max_records=50))
@@ -183,3 +185,27 @@ def test_a_group_that_registers_while_blocks_are_being_removed_loses_nothing(
     monkeypatch.setattr(retention, "_steps", register_first)
     assert bus.retain(_now_us() + _HOUR_US) == 0
     assert bus.ends("raw") == {0: (0, 30)}
+
+
+def test_many_blocks_are_removed_in_many_looks_and_steps_oldest_first(
+    bus: EmbeddedBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "_LOOK_BLOCKS", 3)
+    monkeypatch.setattr(retention, "_STEP_BLOCKS", 2)
+    _topic(bus, partitions=2, size=5500)  # a block takes some 1,030 bytes
+    _append(bus, 20, key=b"always here")
+    _append(bus, 20)
+    assert bus.retain(_now_us()) == 350
+    assert sorted(bus.ends("raw").values()) == [(70, 100), (280, 300)]
+
+
+def test_one_step_of_giving_space_back_moves_many_pages(folder: Path, bus: EmbeddedBus) -> None:
+    _topic(bus)
+    _append(bus, 10, size=50_000)
+    database = Database(folder)
+    with database.transaction() as connection:
+        connection.execute("DELETE FROM blocks")
+    before = database.rows("PRAGMA freelist_count")[0][0]
+    database.vacuum(100)
+    assert (before > 200, before - database.rows("PRAGMA freelist_count")[0][0]) == (True, 100)
+    database.close()

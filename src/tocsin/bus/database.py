@@ -100,6 +100,12 @@ class Database:
                 raise
         self._own_commits += 1
 
+    def vacuum(self, pages: int) -> None:
+        """Move so many pages from the end of the file into free ones, in one transaction."""
+        with self._turn, self._named_errors():
+            # `execute` would end the statement after its first page.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+
     def checkpoint(self) -> None:
         """Move the write-ahead log into the file, which then also shrinks; as far as readers and the disk allow."""
         with self._turn, self._named_errors(), suppress(sqlite3.OperationalError):  # the next commit tries again

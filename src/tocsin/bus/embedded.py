@@ -23,7 +23,7 @@ __all__ = ["FAILPOINTS", "ConsumerSettings", "EmbeddedBus", "EmbeddedCommitter",
 
 FAILPOINTS = ("bus.before_write", "bus.after_append", "bus.before_commit", "bus.after_commit")
 
-_BLOCK_RECORDS = 1_000
+_BLOCK_RECORDS = 500
 _BLOCK_BYTES = 8 << 20  # of values in a block, unless one record alone is larger
 _READ_BYTES = 16 << 20  # of one partition in a batch, about
 _OWNER_SECONDS = 0.5  # how long a new owner of a group waits for the old one to end

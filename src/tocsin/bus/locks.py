@@ -55,18 +55,28 @@ class FileLock:
 
 
 class WriteTurn:
-    """A turn at writing, given in the order of asking (a blocking flock): nobody polls, nobody starves."""
+    """A turn at writing: nobody polls, and nobody starves beside a busy writer.
+
+    A lock alone goes back to who has just released it, before those who wait wake up. So the next one waits for it
+    inside another lock, behind which the last one has to queue.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._turn = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._next = os.open(path.with_suffix(".next.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def __enter__(self) -> None:
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
+        fcntl.flock(self._next, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(self._turn, fcntl.LOCK_EX)
+        finally:
+            fcntl.flock(self._next, fcntl.LOCK_UN)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        fcntl.flock(self._handle, fcntl.LOCK_UN)
+        fcntl.flock(self._turn, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        os.close(self._handle)
+        os.close(self._turn)
+        os.close(self._next)

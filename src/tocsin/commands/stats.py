@@ -37,7 +37,7 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.pipeline.statistics import draw, statistics_of
     from tocsin.pipeline.topology import existing_bus
     from tocsin.stats.statistics import Filters
-    from tocsin.stats.tables import as_json, print_tables
+    from tocsin.stats.tables import as_json, print_statistics
 
     store = open_existing_store(config)
     statistics = statistics_of(store, Filters(parsed.since, parsed.until, parsed.host, parsed.min_level))
@@ -46,7 +46,7 @@ def main(parsed: argparse.Namespace) -> int:
 
         sys.stdout.buffer.write(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2) + b"\n")
     else:
-        print_tables(statistics)
+        print_statistics(statistics)
     path = parsed.output or (None if parsed.json else config.data / "statistics.png")
     if path:
         bus = existing_bus(config)

@@ -18,6 +18,7 @@ from tocsin.telemetry.meter import read_figures
 _BENIGN_SHOWN = 5
 _TITLE_WIDTH = 40
 _NOTES_SHOWN = 20
+_OUTCOMES = ("detected", "seen, but below the alert level", "for correlation (no single event shows it)", "missed")
 
 
 def print_summary(config: Config, outcome: RunOutcome) -> None:
@@ -68,17 +69,21 @@ def _tactics(detections: Mapping[str, int], activity: Mapping[str, int], names: 
 def _attacks(steps: Sequence[AttackStep]) -> None:
     """Say of each simulated attack which of its steps raised an alert."""
     _section("Simulated attacks (labels.jsonl)")
-    detected = sum(step.is_detected for step in steps)
-    for_correlation = sum(not step.is_detected and step.detectable == "correlation" for step in steps)
+    outcomes = [_outcome(step) for step in steps]
     _line("steps", f"{len(steps):,}")
-    _line("detected", f"{detected:,}")
-    _line("missed", f"{len(steps) - detected - for_correlation:,}")
-    _line("for correlation (no single event shows it)", f"{for_correlation:,}")
-    for step in steps:
-        if step.is_detected:
-            continue
-        kind = "for correlation" if step.detectable == "correlation" else "missed"
-        print(f"  {kind}: {step.scenario} ({step.run}), step {step.step}, {step.title} [{step.technique}]")
+    for outcome in _OUTCOMES:
+        _line(outcome, f"{outcomes.count(outcome):,}")
+    for step, outcome in zip(steps, outcomes, strict=True):
+        if outcome != _OUTCOMES[0]:
+            print(f"  {outcome}: {step.scenario}, step {step.step}, {step.title} [{step.technique}]")
+
+
+def _outcome(step: AttackStep) -> str:
+    if step.is_detected:
+        return _OUTCOMES[0]
+    if step.is_seen:
+        return _OUTCOMES[1]
+    return _OUTCOMES[2] if step.detectable == "correlation" else _OUTCOMES[3]
 
 
 def _benign(counts: Mapping[str, int]) -> None:
@@ -121,7 +126,7 @@ def _notes(outcome: RunOutcome, notes: Sequence[str]) -> None:
     said += [f"{stage} had to be started again {count} times" for stage, count in outcome.restarts.items() if count]
     waiting = outcome.progress.classify_lag + outcome.progress.store_lag
     if outcome.was_stopped:
-        said.append(f"stopped: {waiting:,} records wait on the bus; the same command goes on from here")
+        said.append(f"stopped while {waiting:,} records wait on the bus; the same command goes on from here")
     elif not outcome.new_events:
         said.append("nothing new: all of this input is stored already; give other --input, --run or --seed, or --data")
     if said:

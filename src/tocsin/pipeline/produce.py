@@ -1,12 +1,14 @@
 """Produce: from files or the simulator to `raw-events`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from tocsin.config import Config
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import Batch, Outputs, Source, pump
 from tocsin.pipeline.topology import clock_us, open_bus
+from tocsin.sources.files import FilesSettings, FilesSource
+from tocsin.sources.report import FilesReport
 from tocsin.sources.simulator import SimulatorSettings, SimulatorSource
 from tocsin.telemetry.meter import StageMeter
 
@@ -20,16 +22,12 @@ def produce(
     bus = open_bus(config)
     owner = bus.own(_OWNER)
     positions = bus.positions(_OWNER)
-    source: Source
-    if inputs:
-        from tocsin.sources.files import FilesSettings, FilesSource
-        source = FilesSource(FilesSettings(tuple(inputs), follow, config["produce.again"]), positions, clock_us)
-    else:
-        source = SimulatorSource(simulator_settings(config), positions, clock_us)
+    source, notes = _source(config, inputs, follow, positions)
     try:
         pump(source, _to_raw_events, bus.committer(owner=_OWNER), meter, is_stopped)
     finally:
         source.close()
+        meter.figures.notes += notes()
         owner.release()
         bus.close()
 
@@ -47,6 +45,26 @@ def simulator_settings(config: Config) -> SimulatorSettings:
         format=config["produce.format"],
         start=config["produce.start"],
     )
+
+
+def _source(
+    config: Config, inputs: Sequence[Path], follow: bool, positions: Mapping[str, bytes]
+) -> tuple[Source, Callable[[], list[str]]]:
+    """Return the source, and what tells in the end what a person should know of it."""
+    if not inputs:
+        return SimulatorSource(simulator_settings(config), positions, clock_us), list
+    files = FilesSource(FilesSettings(tuple(inputs), follow, config["produce.again"]), positions, clock_us)
+    return files, lambda: _notes(files.report)
+
+
+def _notes(report: FilesReport) -> list[str]:
+    notes = [f"{report.files:,} files read"]
+    notes += [f"skipped `{path}`: a copy of `{original}` (--again reads it)" for path, original in report.copies]
+    if report.already_read:
+        notes.append(f"{len(report.already_read):,} files had been read before")
+    if report.ignored:
+        notes.append(f"{len(report.ignored):,} files are neither .evtx nor JSON Lines by their names: ignored")
+    return notes + [str(problem) for problem in report.problems]
 
 
 def _to_raw_events(batch: Batch) -> Outputs:

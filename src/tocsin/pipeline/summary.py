@@ -24,15 +24,16 @@ class Totals:
 
 @dataclass(frozen=True)
 class AttackStep:
-    """One step of one simulated attack, and whether any of its events raised an alert."""
+    """One step of one simulated attack, and what became of it."""
 
     scenario: str
     run: str
     step: int
     title: str
     technique: str
-    detectable: str
-    is_detected: bool
+    detectable: str  # "event", or "correlation": no single event shows it
+    is_detected: bool  # one of its events raised an alert
+    is_seen: bool  # a rule below the alert level matched one of its events
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,9 @@ def totals(store: duckdb.DuckDBPyConnection) -> Totals:
 
 
 def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> list[AttackStep]:
-    """Hold the labels against the alerts: a step is detected when one of its events raised an alert."""
-    alerting = {event_id for (event_id,) in store.execute("SELECT DISTINCT event_id FROM alerts").fetchall()}
+    """Hold the labels against what is stored."""
+    alerting = _ids(store, "SELECT DISTINCT event_id FROM alerts")
+    seen = _ids(store, "SELECT DISTINCT event_id FROM events WHERE basis = 'detection'")
     events: dict[tuple[str, str, int], list[Label]] = defaultdict(list)
     for label in labels:
         events[(label.scenario, label.run, label.step)].append(label)
@@ -72,6 +74,7 @@ def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> l
             technique=labelled[0].technique,
             detectable=labelled[0].detectable,
             is_detected=any(label.event_id in alerting for label in labelled),
+            is_seen=any(label.event_id in seen for label in labelled),
         )
         for key, labelled in sorted(events.items())
     ]
@@ -104,6 +107,10 @@ def stage_costs(figures: Iterable[StageFigures]) -> list[StageCost]:
         cpu = sum(process.cpu_seconds for process in processes) * 1e6 / records
         costs.append(StageCost(stage, records, cpu, dict(parts)))
     return costs
+
+
+def _ids(store: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    return {event_id for (event_id,) in store.execute(sql).fetchall()}
 
 
 def _number(store: duckdb.DuckDBPyConnection, sql: str) -> int:

@@ -1,6 +1,6 @@
 """Turn rows into Arrow columns: what hangs on the verdict is made once for each verdict, then spread by index."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -126,18 +126,6 @@ def dead_letter_columns(records: Sequence[Record]) -> pa.RecordBatch:
         "raw": [record.value for record in records],
     }
     return _batch(columns, DEAD_LETTER_SCHEMA)
-
-
-def chunks_of(items: Sequence[Any], size_of: Callable[[Any], int], rows: int, size: int) -> Iterator[Sequence[Any]]:
-    """Cut into runs of at most `rows` items, or fewer where they are large: a run ends once it has `size` bytes."""
-    start = held = 0
-    for index, item in enumerate(items):
-        held += size_of(item)
-        if index + 1 - start == rows or held >= size:
-            yield items[start : index + 1]
-            start, held = index + 1, 0
-    if start < len(items):
-        yield items[start:]
 
 
 def _times(texts: Sequence[str | None]) -> "pa.Array[Any]":

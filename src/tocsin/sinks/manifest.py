@@ -107,7 +107,11 @@ class Manifest:
             for record in records:
                 self._apply(connection, record.value, listed_us)
                 following = record.offset + 1
-            connection.execute("INSERT OR REPLACE INTO read_to VALUES (?, ?)", (partition, following))
+            connection.execute(
+                "INSERT INTO read_to VALUES (?, ?) ON CONFLICT DO UPDATE"
+                " SET next_offset = max(next_offset, excluded.next_offset)",
+                (partition, following),
+            )
 
     def next_offset(self, partition: int) -> int:
         """Return up to where `catch_up` has read a partition of `store-commits`."""

@@ -116,6 +116,6 @@ def _check_rows(file: Path, rows: int) -> None:
     merged_rows = pq.read_metadata(file).num_rows
     if merged_rows != rows:
         raise ConfigError(
-            f"store: the segments in `{file.parent}` hold {merged_rows} rows where {rows} were committed; something else"
-            " changed them. Restore them from a backup"
+            f"store: the segments in `{file.parent}` hold {merged_rows} rows where {rows} were committed; something"
+            " else changed them. Restore them from a backup"
         )

@@ -98,7 +98,7 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyCon
         return cursor.execute(sql)
     except duckdb.IOException as error:
         raise ConfigError(
-            f"query: {error}\nIf a file is missing that was there before, it was replaced meanwhile: run the query again"
+            f"query: {error}\nIf a file is missing that was there before, it was replaced: run the query again"
         ) from error
     except duckdb.Error as error:
         raise ConfigError(f"query: {error}") from error

@@ -1,23 +1,23 @@
 """Store batches: segments and CSV first, durable under their final names, then one record that names them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from tocsin.dead_letter import dead_letter_record
 from tocsin.errors import ConfigError, DecodeError, DeliveryError
 from tocsin.event import DEAD_LETTERS, STAMP_HEADER, STORE_COMMITS, Record
 from tocsin.flow import Batch, Committer, Outputs
 from tocsin.sinks import layout
-from tocsin.sinks.columns import DEAD_LETTER_SCHEMA, EVENT_SCHEMA, chunks_of, dead_letter_columns, event_columns, misfit
+from tocsin.sinks.columns import DEAD_LETTER_SCHEMA, EVENT_SCHEMA, dead_letter_columns
 from tocsin.sinks.csv import CsvLines, CsvPosition, CsvSeries
-from tocsin.sinks.decode import Decoder, Row
+from tocsin.sinks.decode import Decoder
 from tocsin.sinks.files import settle
+from tocsin.sinks.intake import EventIntake, row_groups
 from tocsin.sinks.manifest import COMMIT_VERSION, Manifest, parse_commit
 from tocsin.sinks.segments import IngestCounts, SegmentKind, Segments, WrittenSegment
 
@@ -29,8 +29,6 @@ FAILPOINTS = (
     "store.recover.before_remove", "store.recover.after_remove", "store.recover.before_cut", "store.recover.after_cut",
 )  # fmt: skip
 
-_ROW_GROUP_ROWS = 1_000  # larger arrays cost more in page faults than they save
-_ROW_GROUP_BYTES = 64 << 20
 _EVENTS = SegmentKind(layout.EVENTS, EVENT_SCHEMA, "ingest_time")
 _DEAD_LETTERS = SegmentKind(layout.DEAD_LETTERS, DEAD_LETTER_SCHEMA, "time")
 
@@ -148,29 +146,32 @@ class StoreWriter:
 
     def _store(self, records: Sequence[Record]) -> Outputs:
         started = perf_counter()
-        rows, rejected = self._decoder.rows([record for record in records if record.topic != DEAD_LETTERS])
-        dead = [record for record in records if record.topic == DEAD_LETTERS]
-        decoded = perf_counter()
         seq, now_us = self._last.seq + 1, self._clock_us()
-        accepted: list[Row] = []
-        ingest = IngestCounts()
-        events = self._segments.write(_EVENTS, seq, _event_batches(rows, accepted, rejected, ingest), now_us)
-        letters = self._segments.write(_DEAD_LETTERS, seq, _dead_letter_batches(dead), now_us)
-        segments = [segment for segment in (events, letters) if segment is not None]
-        written = perf_counter()
+        intake = EventIntake(self._decoder, self._lines)
+        events = intake.columns([record for record in records if record.topic != DEAD_LETTERS])
+        letters = map(dead_letter_columns, row_groups([record for record in records if record.topic == DEAD_LETTERS]))
+        written = [
+            self._segments.write(_EVENTS, seq, events, now_us),
+            self._segments.write(_DEAD_LETTERS, seq, letters, now_us),
+        ]
+        segments = [segment for segment in written if segment is not None]
+        parquet_seconds = perf_counter() - started - intake.decode_seconds - intake.csv_seconds
         outputs: dict[str, Sequence[Record]] = {}
-        if rejected:
-            outputs[DEAD_LETTERS] = [_dead_letter(record, error, now_us) for record, error in rejected]
-        csv = self._csv.append(self._last.csv, self._lines.render(accepted), len(accepted))
-        rendered = perf_counter()
-        settle([self._csv.path_of(csv), *(self._folder / segment.path for segment in segments)], "store")
-        self._spend("decode", decoded - started)
-        self._spend("parquet", written - decoded)
-        self._spend("csv", rendered - written)
-        self._spend("fsync", perf_counter() - rendered)
-        record = self._commit_json(seq, segments, csv, now_us, ingest)
-        self._pending = _Commit(seq, csv, record)
-        return outputs | {STORE_COMMITS: [Record(record, self._name.encode(), timestamp_us=now_us)]}
+        if intake.rejected:
+            outputs[DEAD_LETTERS] = [_dead_letter(record, error, now_us) for record, error in intake.rejected]
+        if segments:
+            appending = perf_counter()
+            csv = self._csv.append(self._last.csv, b"".join(intake.csv), intake.rows)
+            settling = perf_counter()
+            settle([self._csv.path_of(csv), *(self._folder / segment.path for segment in segments)], "store")
+            self._spend("csv", intake.csv_seconds + settling - appending)
+            self._spend("fsync", perf_counter() - settling)
+            commit = self._commit_json(seq, segments, csv, now_us, intake.ingest)
+            self._pending = _Commit(seq, csv, commit)
+            outputs[STORE_COMMITS] = [Record(commit, self._name.encode(), timestamp_us=now_us)]
+        self._spend("decode", intake.decode_seconds)
+        self._spend("parquet", parquet_seconds)
+        return outputs
 
     def _commit_json(
         self, seq: int, segments: Sequence[WrittenSegment], csv: CsvPosition, now_us: int, ingest: IngestCounts
@@ -208,39 +209,6 @@ def _parse(last_commit: bytes | None, name: str) -> _Commit:
     if parsed["writer"] != name:
         raise ConfigError(f"store: the last commit of writer `{name}` is one of `{parsed['writer']}`")
     return _Commit(parsed["seq"], CsvPosition(**parsed["csv"]), last_commit)
-
-
-def _event_batches(
-    rows: Sequence[Row], accepted: list[Row], rejected: list[tuple[Record, DecodeError]], ingest: IngestCounts
-) -> Iterator[pa.RecordBatch]:
-    """Yield rows as columns; those that do not fit go to `rejected`, the others to `accepted`."""
-    for chunk in chunks_of(rows, lambda row: len(row.event), _ROW_GROUP_ROWS, _ROW_GROUP_BYTES):
-        try:
-            batch = event_columns(chunk)
-        except (ValueError, TypeError, OverflowError):
-            chunk = _fitting(chunk, rejected)
-            if not chunk:
-                continue
-            batch = event_columns(chunk)
-        accepted += chunk
-        ingest.include(batch.column("ingest_time"))
-        yield batch
-
-
-def _fitting(rows: Sequence[Row], rejected: list[tuple[Record, DecodeError]]) -> list[Row]:
-    fitting = []
-    for row in rows:
-        problem = misfit(row)
-        if problem is None:
-            fitting.append(row)
-        else:
-            rejected.append((row.record, DecodeError("not_classified", problem)))
-    return fitting
-
-
-def _dead_letter_batches(records: Sequence[Record]) -> Iterator[pa.RecordBatch]:
-    for chunk in chunks_of(records, lambda record: len(record.value), _ROW_GROUP_ROWS, _ROW_GROUP_BYTES):
-        yield dead_letter_columns(chunk)
 
 
 def _dead_letter(record: Record, error: DecodeError, now_us: int) -> Record:

@@ -58,7 +58,8 @@ class Cursor(msgspec.Struct, frozen=True, omit_defaults=True):
         try:
             cursor = msgspec.json.decode(position, type=cls)
         except msgspec.DecodeError as error:
-            raise ConfigError(f"the kept position of `{name}` cannot be read ({error}); use another data directory") from None
+            reason = f"the kept position of `{name}` cannot be read ({error}); use another data directory"
+            raise ConfigError(reason) from None
         if cursor.v > _VERSION:
             raise ConfigError(
                 f"the kept position of `{name}` has version {cursor.v}, this Tocsin reads up to {_VERSION}; "

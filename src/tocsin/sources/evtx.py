@@ -1,24 +1,22 @@
 """Read events from an EVTX file, chunk by chunk (the format as described by libyal's libevtx)."""
 
 import hashlib
-import io
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from evtx import PyEvtxParser
 
 from tocsin.errors import DecodeError
 from tocsin.event import stamped
 from tocsin.sources.content import Content
+from tocsin.sources.evtx_parser import EvtxParser
+from tocsin.sources.evtx_worker import CHUNK_BYTES, Parsed
 from tocsin.sources.fingerprint import Trail
 from tocsin.sources.portion import Clock, Limits, Place, Portion
 from tocsin.telemetry.ids import event_id_of
 
 MAGIC = b"ElfFile\0"
 HEADER_BYTES = 4096
-CHUNK_BYTES = 65_536
 
 _CHUNK_MAGIC = b"ElfChnk\0"
 _CHUNK_HEADER_BYTES = 512
@@ -45,7 +43,7 @@ class EvtxReader:
     """One record an event: the JSON text that the parser gives for it.
 
     Positions are (chunk, records of it handed on). A damaged record, or a damaged chunk, is a dead letter with its
-    binary bytes. `gaps` tells of chunks that gave fewer records than they name.
+    binary bytes. `on_gap` is told of a chunk that gives fewer records than it names.
     """
 
     def __init__(
@@ -54,8 +52,10 @@ class EvtxReader:
         trail: Trail,
         place: Place,
         header: bytes,
+        parser: EvtxParser,
         limits: Limits,
         clock_us: Clock,
+        on_gap: Callable[[str], None],
         *,
         offset: int = HEADER_BYTES,  # of the chunk to go on with
         passed: int = 0,  # records of the file before
@@ -65,8 +65,10 @@ class EvtxReader:
         self._trail = trail
         self._place = place
         self._header = header
+        self._parser = parser
         self._limits = limits
         self._clock_us = clock_us
+        self._on_gap = on_gap
         self._offset = offset
         self._passed = passed
         self._within = within
@@ -74,7 +76,6 @@ class EvtxReader:
         self._is_loaded = False
         self._damage: DecodeError | None = None
         self._is_at_end = False
-        self.gaps: list[str] = []
 
     def read(self) -> Portion | None:
         portion = Portion(self._offset, self._passed, self._within)
@@ -159,24 +160,12 @@ class EvtxReader:
             self._items = self._parsed(chunk.ljust(CHUNK_BYTES, b"\0"))[: len(_record_spans(chunk))]
 
     def _parsed(self, chunk: bytes) -> list[_Item]:
-        """Parse one chunk by itself: the parser gets the file's header and this chunk."""
-        items: list[_Item] = []
-        try:
-            parser = PyEvtxParser(io.BytesIO(self._header + chunk), number_of_threads=1, indent=False)
-        except (OSError, RuntimeError) as error:
-            raise DecodeError("evtx_header", f"the file's header is damaged ({error})") from None
-        records = parser.records_json()
-        while len(items) < _MAX_CHUNK_RECORDS:
-            try:
-                record = next(records)
-            except StopIteration:
-                break
-            except RuntimeError as error:
-                items.append(_damaged(chunk, len(items), str(error)))
-                continue
-            if record is None:
-                break
-            items.append(_item(record))
+        parsed = self._parser.records(self._header, chunk)
+        if isinstance(parsed, str):
+            return [_Item(chunk, 0, parsed, "evtx_chunk")]
+        items = [_item(record) for record in parsed if record.text]
+        if len(items) < len(parsed):
+            items = _with_damage(chunk, parsed)
         self._look_for_gap(chunk, items)
         return items
 
@@ -185,25 +174,28 @@ class EvtxReader:
         first, last = _CHUNK_NUMBERS.unpack_from(chunk)
         named = last - first + 1
         if len(items) < named <= _MAX_CHUNK_RECORDS and not any(item.damage for item in items):
-            self.gaps.append(f"its chunk at byte {self._offset} names {named} records, {len(items)} can be read")
+            self._on_gap(f"its chunk at byte {self._offset} names {named} records, {len(items)} can be read")
 
 
-def _item(record: dict[str, Any]) -> _Item:
-    text: str = record["data"]
-    number = _EVENT_RECORD_ID.search(text)
-    return _Item(text.encode(), int(number[1]) if number else int(record["event_record_id"]))
+def _item(record: Parsed) -> _Item:
+    number = _EVENT_RECORD_ID.search(record.text)
+    return _Item(record.text.encode(), int(number[1]) if number else record.number)
 
 
-def _damaged(chunk: bytes, index: int, error: str) -> _Item:
-    """Find the bytes of the record that could not be read; where its start is unknown, all that is left."""
-    if not chunk.startswith(_CHUNK_MAGIC):
-        return _Item(chunk, 0, error, "evtx_chunk")
+def _with_damage(chunk: bytes, parsed: list[Parsed]) -> list[_Item]:
+    """Return the records, and in place of what the parser could not read its bytes."""
     spans = _record_spans(chunk)
-    if index < len(spans):
-        start, end, number = spans[index]
-        return _Item(chunk[start:end], number, error, "evtx_record")
-    start = spans[-1][1] if spans else 0
-    return _Item(chunk[start:], 0, error, "evtx_chunk")
+    items = []
+    for at, record in enumerate(parsed):
+        if record.text:
+            items.append(_item(record))
+        elif at < len(spans) and (at < len(parsed) - 1 or len(spans) == len(parsed)):
+            start, end, number = spans[at]
+            items.append(_Item(chunk[start:end], number, record.error, "evtx_record"))
+        else:  # the parser gave up on the rest of the chunk
+            start = spans[at][0] if 0 < at < len(spans) else spans[-1][1] if at and spans else 0
+            items.append(_Item(chunk[start:], 0, record.error, "evtx_chunk"))
+    return items
 
 
 def _record_spans(chunk: bytes) -> list[tuple[int, int, int]]:

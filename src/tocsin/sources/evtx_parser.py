@@ -4,13 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 
 import msgspec
 
-from tocsin.sources.evtx_worker import Parsed
+from tocsin.errors import ConfigError
+from tocsin.sources.evtx_worker import READY, Parsed
 
 _OWN_FAULT = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGPROF}
 _ATTEMPTS = 3
+_WORKER = "tocsin.sources.evtx_worker"
 _records_of = msgspec.msgpack.Decoder(list[Parsed]).decode
 
 
@@ -58,23 +61,27 @@ class EvtxParser:
     def _end(self) -> int:
         worker, self._worker = self._worker, None
         assert worker and worker.stdin and worker.stdout
-        try:
+        with suppress(BrokenPipeError):
             worker.stdin.close()
-        except BrokenPipeError:
-            pass
         worker.stdout.close()
         return worker.wait()
 
 
 def _started() -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "tocsin.sources.evtx_worker"],
+    worker = subprocess.Popen(
+        [sys.executable, "-m", _WORKER],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         start_new_session=True,  # a Ctrl-C at the terminal is not for the worker
     )
+    assert worker.stdout
+    if worker.stdout.read(len(READY)) != READY:
+        worker.kill()
+        worker.communicate()
+        raise ConfigError(f"the reader of EVTX files does not start; `{sys.executable} -m {_WORKER}` says why")
+    return worker
 
 
 def _reason(status: int) -> str:

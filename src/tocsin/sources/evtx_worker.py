@@ -13,6 +13,8 @@ from evtx import PyEvtxParser
 CHUNK_BYTES = 65_536
 REQUEST_BYTES = 4096 + CHUNK_BYTES  # a file's header and one of its chunks
 
+READY = b"\x06"  # the first byte of the answers
+
 _MEMORY_BYTES = 2 << 30
 _CPU_SECONDS = 2.0  # a chunk takes some milliseconds
 _MAX_RECORDS = CHUNK_BYTES // 28  # a record has at least 28 bytes
@@ -65,6 +67,8 @@ def _limit_cpu(seconds: float) -> None:
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer each header and chunk with a length (4 bytes, big-endian) and the records in MessagePack."""
+    answers.write(READY)
+    answers.flush()
     while len(request := requests.read(REQUEST_BYTES)) == REQUEST_BYTES:
         _limit_cpu(_CPU_SECONDS)
         answer = msgspec.msgpack.encode(parsed_chunk(request))

@@ -10,6 +10,7 @@ UTF16_LE = "utf-16-le"
 UTF16_BE = "utf-16-be"
 
 _BOMS = ((codecs.BOM_UTF8, UTF8), (codecs.BOM_UTF16_LE, UTF16_LE), (codecs.BOM_UTF16_BE, UTF16_BE))
+_HEAD_BYTES = 64 * 1024  # a head of that length may end within a line
 _EVIDENT_BYTES = 16  # that many bytes of text with a NUL in every second one are UTF-16
 
 
@@ -34,6 +35,20 @@ def utf8_of(line: bytes, encoding: str, is_first: bool) -> bytes:
     if is_first:
         line = line.removeprefix(codecs.BOM_UTF8)
     return line[:-1] if line.endswith(b"\r") else line
+
+
+def is_json_array(head: bytes) -> bool:
+    """Tell from a file's beginning whether it is one JSON array written over several lines.
+
+    A single line that opens an array makes no array of the file: the other lines must not look like events.
+    """
+    text = head.decode(encoding_of(head), "ignore").lstrip("\ufeff")
+    lines = [line.strip() for line in text.split("\n")]
+    first, *others = [line for line in lines if line] or [""]
+    if not first.startswith("[") or first.endswith("]") or "\n" not in text:
+        return False
+    whole = others if len(head) < _HEAD_BYTES else others[:-1]
+    return not whole or not all(line.startswith("{") and line.endswith("}") for line in whole)
 
 
 class LongLine:

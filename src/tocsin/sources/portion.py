@@ -51,7 +51,9 @@ class Place:
     origin: bytes
     file: str  # as the user named it
 
-    def too_large(self, kept: bytes, length: int, sha256: str, *, line: int, position: int, limit: int, now: int) -> Record:
+    def too_large(
+        self, kept: bytes, length: int, sha256: str, *, line: int, position: int, limit: int, now: int
+    ) -> Record:
         """Make the dead letter of a record above the limit."""
         return truncated_dead_letter_record(
             stage=STAGE,

@@ -3,33 +3,43 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something a person should know of one file."""
-
-    path: str
-    what: str
-    to_do: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.what}; {self.to_do}"
+from tocsin.errors import DecodeError
+from tocsin.sources.portion import Portion
 
 
 @dataclass
 class FilesReport:
     """Filled while the files are read."""
 
-    files: int = 0  # begun, in this run or one it goes on from
-    records: int = 0  # handed on in this run
+    files: int = 0  # begun, or gone on with
+    records: int = 0  # handed on
     empty_lines: int = 0
     dead_letters: Counter[str] = field(default_factory=Counter)  # reason -> how many
     copies: list[tuple[str, str]] = field(default_factory=list)  # skipped, and of which file each is a copy
     already_read: list[str] = field(default_factory=list)  # whole, by an earlier run
-    ignored: list[str] = field(default_factory=list)  # neither named by the user nor by a known ending
-    problems: list[Problem] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)  # in a folder, under a name that is not a log's
+    problems: list[str] = field(default_factory=list)  # which file, what is wrong, what to do
+
+    def add(self, portion: Portion) -> None:
+        self.records += len(portion.records)
+        self.empty_lines += portion.empty_lines
+        self.dead_letters.update(portion.reasons)
 
     def add_problem(self, path: str, what: str, to_do: str) -> None:
-        problem = Problem(path, what, to_do)
+        problem = f"{path}: {what}; {to_do}"
         if problem not in self.problems:
             self.problems.append(problem)
+
+    def add_damage(self, path: str, damage: DecodeError) -> None:
+        """Add what makes the rest of a file unreadable."""
+        to_do = "what lies before is read; copy the file once more, then only the rest will be read"
+        self.add_problem(path, damage.detail, to_do)
+
+    def add_os_problem(self, path: str, error: OSError) -> None:
+        """Add what the system said of a file or folder."""
+        if isinstance(error, PermissionError):
+            self.add_problem(path, "may not be read", "run as a user who may, or leave it out")
+        elif isinstance(error, FileNotFoundError):
+            self.add_problem(path, "has vanished", "what it held after the last position is not read")
+        else:
+            self.add_problem(path, f"cannot be read ({error.strerror or error})", "mend that and read it again")

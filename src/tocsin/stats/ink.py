@@ -12,7 +12,7 @@ LEVEL_COLOURS = {
     "high": "#e8601c",
     "critical": "#800026",
 }
-HEAT_COLOURS = "cividis_r"  # made for people with and without colour vision deficiency (Nuñez et al., 2018)
+HEAT_COLOURS = "YlGnBu"  # light to dark in even steps: few alerts stay quiet, many stand out, in grey too
 ACTIVITY_COLOURS = ("#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#f0e442", "#332288")  # after Okabe and Ito
 OTHER_COLOUR = "#bbbbbb"
 LABEL_COLOUR = "#a0126e"
@@ -24,7 +24,7 @@ _MARKS_AND_FORMATS = {"Mn", "Me", "Cf"}  # would pile up on their neighbours, or
 
 
 def drawn(text: str, width: int = 60) -> str:
-    """Return text from a log as one short line that Matplotlib draws as it stands: no formula, no control characters."""
+    """Return text from a log as one short line that Matplotlib draws as it stands: no formula, no controls."""
     composed = unicodedata.normalize("NFC", plain(text[: width * 8]))
     simple = "".join(letter for letter in composed if unicodedata.category(letter) not in _MARKS_AND_FORMATS)
     return plain(simple, width).replace("$", r"\$")

@@ -2,12 +2,15 @@
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tocsin.errors import ConfigError
 from tocsin.stats import bars, timelines
@@ -46,7 +49,7 @@ def draw_statistics(statistics: Statistics, path: Path, *, labels: Sequence[Labe
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise ConfigError(f"cannot draw `{path}`: give a name that ends in .png or .svg")
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, **_STYLE}), warnings.catch_warnings():
+    with _style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in any script; drawn as boxes
         picture = BytesIO()
         metadata = {"Date": None} if suffix == ".svg" else None  # the same statistics give the same bytes
@@ -56,9 +59,14 @@ def draw_statistics(statistics: Statistics, path: Path, *, labels: Sequence[Labe
 
 def figure_of(statistics: Statistics, labels: Sequence[LabelSpan] = ()) -> Figure:
     """Return the sheet as a figure of its own, that no global state of pyplot knows of."""
-    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08, hspace=0.03)
-    rows = figure.add_gridspec(5, 2, width_ratios=(3.9, 1), height_ratios=(0.42, 0.9, 3.6, 2.5, 1.75))
+    with _style():
+        return _figure_of(statistics, labels)
+
+
+def _figure_of(statistics: Statistics, labels: Sequence[LabelSpan]) -> Figure:
+    layout = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08, hspace=0.03)
+    figure = Figure(figsize=_INCHES, dpi=_DOTS_PER_INCH, layout=layout)
+    rows = figure.add_gridspec(5, 2, width_ratios=(3.9, 1), height_ratios=(0.55, 0.9, 3.6, 2.5, 1.75))
     _head(figure.add_subplot(rows[0, :]), statistics)
     strip = figure.add_subplot(rows[1, 0])
     heat = figure.add_subplot(rows[2, 0], sharex=strip)
@@ -69,45 +77,34 @@ def figure_of(statistics: Statistics, labels: Sequence[LabelSpan] = ()) -> Figur
     bars.draw_level_key(figure.add_subplot(rows[1, 1]), statistics)
     bars.draw_tactics(figure.add_subplot(rows[2, 1], sharey=heat), statistics)
     rankings = rows[3, :].subgridspec(1, 3, width_ratios=(1.25, 1, 0.9))
-    bars.draw_ranking(figure.add_subplot(rankings[0]), statistics.rules, "rules", "(no name)", width=58)
+    bars.draw_ranking(figure.add_subplot(rankings[0]), statistics.rules, "rules", "(no name)", width=62)
     bars.draw_ranking(figure.add_subplot(rankings[1]), statistics.hosts, "hosts", "(no host)", width=32)
     bars.draw_ranking(figure.add_subplot(rankings[2]), statistics.users, "users", "(no user)", width=28)
     return figure
 
 
+def _style() -> AbstractContextManager[None]:
+    """The same look whatever the user's matplotlibrc says; the backend of a notebook stays as it is."""
+    style: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
+    return matplotlib.rc_context(style | _STYLE)
+
+
 def _head(axes: Axes, statistics: Statistics) -> None:
-    """Title, what was chosen, and the totals."""
+    """Title, the totals, what was counted."""
     axes.axis("off")
     totals = statistics.totals
     axes.text(0, 1, "Tocsin: detections and activity", size=16, weight="bold", va="top")
-    axes.text(0, 0.18, _scope(statistics), size=9.5, color=FAINT_COLOUR, va="center")
-    dead_letters = sum(totals.dead_letters.values())
+    scope = "  ·  ".join(drawn(part, 110) for part in statistics.scope)
+    axes.text(0, 0, scope, size=9, color=FAINT_COLOUR, va="center")
     figures = [
-        (f"{totals.events:,}", "events"),
-        (f"{totals.hosts:,}", "hosts"),
-        (f"{totals.users:,}", "users"),
-        (f"{totals.alerts:,}", "alerts"),
-        *((f"{totals.alert_levels[level]:,}", level) for level in ("critical", "high") if level in totals.alert_levels),
-        (f"{dead_letters:,}", "dead letters"),
+        (totals.events, "events"),
+        (totals.hosts, "hosts"),
+        (totals.users, "users"),
+        (totals.alerts, "alerts"),
+        *((totals.alert_levels[level], level) for level in ("critical", "high") if level in totals.alert_levels),
+        (sum(totals.dead_letters.values()), "dead letters"),
     ]
     for place, (figure, name) in enumerate(reversed(figures)):
         right = 1 - place * 0.075
-        axes.text(right, 1, figure, size=15, weight="bold", ha="right", va="top")
-        axes.text(right, 0.18, name, size=9.5, color=FAINT_COLOUR, ha="right", va="center")
-
-
-def _scope(statistics: Statistics) -> str:
-    filters = statistics.filters
-    parts = ["no event has a time"]
-    if axis := statistics.axis:
-        parts = [f"{axis.start:%Y-%m-%d %H:%M} to {axis.end:%Y-%m-%d %H:%M} UTC, buckets of {axis.width_name}"]
-    if filters.host:
-        parts.append(f"host {drawn(filters.host, 40)}")
-    if filters.min_level:
-        parts.append(f"alerts of level {filters.min_level} or above")
-    if statistics.undrawn_events:
-        parts.append(
-            f"counted but not on the time axis (no time, or far off): {statistics.undrawn_events:,} events,"
-            f" {statistics.undrawn_alerts:,} alerts"
-        )
-    return "  ·  ".join(parts)
+        axes.text(right, 1, f"{figure:,}", size=15, weight="bold", ha="right", va="top")
+        axes.text(right, 0.42, name, size=9, color=FAINT_COLOUR, ha="right", va="center")

@@ -16,6 +16,7 @@ from tocsin.verdict import LEVELS
 _FIRST_TIME = datetime(1601, 1, 1, tzinfo=UTC)
 _LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 _LEAST_MARGIN = timedelta(hours=1)
+_EVERYTHING = Filters()
 
 # The bulk of the times lies between two thousandths; hours are fine enough to find them.
 _SPAN = """
@@ -107,7 +108,7 @@ class _EventCount(NamedTuple):
 def read_statistics(
     store: duckdb.DuckDBPyConnection,
     tactics: Sequence[tuple[str, str]],
-    filters: Filters = Filters(),
+    filters: Filters = _EVERYTHING,
     top: int = 10,
 ) -> Statistics:
     """Count what the views `events`, `alerts` and `dead_letters` of a store hold.
@@ -130,9 +131,7 @@ def read_statistics(
         axis=axis,
         undrawn_events=sum(count.events for count in counts if count.bucket is None),
         undrawn_alerts=sum(n for bucket, _, n in levels if bucket is None),
-        events_over_time=_over_time(buckets, (("", count.bucket, count.events) for count in counts)).get(
-            "", (0,) * buckets
-        ),
+        events_over_time=_line(buckets, ((count.bucket, count.events) for count in counts)),
         alerts_over_time=_over_time(buckets, ((level, bucket, n) for bucket, level, n in levels)),
         alert_tactics_over_time=_over_time(buckets, ((tactic, bucket, n) for bucket, tactic, _, n in alert_tactics)),
         activity_over_time=_over_time(
@@ -150,8 +149,8 @@ def read_statistics(
 def drawn_axis(store: duckdb.DuckDBPyConnection, filters: Filters) -> TimeAxis | None:
     """Return buckets over the times of the events; None where none has one.
 
-    Where the first or last thousandth of the events begins further away than all the others span (a clock that was never
-    set), the axis leaves it out.
+    Where the first or last thousandth of the events reaches further away than all the others span (a clock that was
+    never set), the axis leaves it out.
     """
     values = _filter_values(filters) | {"first_time": _naive(_FIRST_TIME), "last_time": _naive(_LAST_TIME)}
     row = store.execute(_SPAN, values).fetchone()
@@ -165,9 +164,7 @@ def drawn_axis(store: duckdb.DuckDBPyConnection, filters: Filters) -> TimeAxis |
     )
 
 
-def _event_counts(
-    store: duckdb.DuckDBPyConnection, filters: Filters, axis: TimeAxis | None
-) -> Sequence[_EventCount]:
+def _event_counts(store: duckdb.DuckDBPyConnection, filters: Filters, axis: TimeAxis | None) -> Sequence[_EventCount]:
     rows = store.execute(_EVENTS, _filter_values(filters) | _axis_values(axis)).fetchall()
     return [_EventCount(*row) for row in rows]
 
@@ -206,12 +203,12 @@ def _totals(
 def _ranking(store: duckdb.DuckDBPyConnection, of: str, top: int) -> Ranking:
     names: dict[int, tuple[str, str]] = {}
     levels: dict[int, dict[str, int]] = defaultdict(dict)
-    others = 0
-    for place, level, name, title, alerts, others in store.execute(_RANKING, {"of": of, "top": top}).fetchall():
+    rows = store.execute(_RANKING, {"of": of, "top": top}).fetchall()
+    for place, level, name, title, alerts, _ in rows:
         names[place] = (name, title or "")
         levels[place][level] = alerts
     ranked = tuple(Ranked(*names[place], levels[place]) for place in sorted(names) if place <= top)
-    return Ranking(ranked, others, levels.get(top + 1, {}))
+    return Ranking(ranked, others=rows[0][-1] if rows else 0, other_levels=levels.get(top + 1, {}))
 
 
 def _names(
@@ -224,11 +221,19 @@ def _names(
 
 
 def _over_time(buckets: int, counts: Iterable[tuple[str, int | None, int]]) -> Mapping[str, Counts]:
-    lines: dict[str, list[int]] = defaultdict(lambda: [0] * buckets)
+    named: dict[str, list[tuple[int | None, int]]] = defaultdict(list)
     for name, bucket, count in counts:
         if bucket is not None:
-            lines[name][bucket] += count
-    return {name: tuple(line) for name, line in lines.items()}
+            named[name].append((bucket, count))
+    return {name: _line(buckets, points) for name, points in named.items()}
+
+
+def _line(buckets: int, counts: Iterable[tuple[int | None, int]]) -> Counts:
+    line = [0] * buckets
+    for bucket, count in counts:
+        if bucket is not None:
+            line[bucket] += count
+    return tuple(line)
 
 
 def _by_level(counts: Iterable[tuple[str, str, int]]) -> Mapping[str, Mapping[str, int]]:

@@ -92,6 +92,21 @@ class Statistics:
     hosts: Ranking
     users: Ranking
 
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """Say for people what was counted: span, filters, what the time axis leaves out. The host is as in the log."""
+        parts = ["no event has a time" if self.totals.events else "no events"]
+        if self.axis:
+            parts = [f"{self.axis.span_name}, buckets of {self.axis.width_name}"]
+        if self.filters.host is not None:
+            parts.append(f"host {self.filters.host}")
+        if self.filters.min_level:
+            parts.append(f"alerts of level {self.filters.min_level} or above")
+        if self.axis and self.undrawn_events:
+            left_out = f"events: {self.undrawn_events:,}, alerts: {self.undrawn_alerts:,}"
+            parts.append(f"without a time, or so far off that they are not on the time axis: {left_out}")
+        return tuple(parts)
+
     def tactic_name(self, tactic: str) -> str:
         return self.tactics[tactic] or "(no tactic)"
 

@@ -40,6 +40,12 @@ class TimeAxis:
         return [_time(self.start_us + index * self.width_us) for index in range(self.buckets + 1)]
 
     @property
+    def span_name(self) -> str:
+        """Return the span for people: `2026-01-12 06:00 to 2026-01-13 06:00 UTC`."""
+        clock = "%Y-%m-%d %H:%M" if self.width_us % (60 * _SECOND_US) == 0 else "%Y-%m-%d %H:%M:%S"
+        return f"{self.start:{clock}} to {self.end:{clock}} UTC"
+
+    @property
     def width_name(self) -> str:
         """Return the width for people: `30 min`."""
         for unit, name in ((_DAY_US, "d"), (3600 * _SECOND_US, "h"), (60 * _SECOND_US, "min")):

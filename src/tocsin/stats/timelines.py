@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC
+from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, dates
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
 
 from tocsin.stats.ink import (
     ACTIVITY_COLOURS,
@@ -26,10 +27,12 @@ from tocsin.stats.labels import LabelSpan
 from tocsin.stats.statistics import Counts, Statistics
 from tocsin.stats.time_axis import TimeAxis
 
+Numbers = NDArray[Any]
+_dates: Any = dates  # the one part of Matplotlib without types
+
 _MAX_LANES = 3
 _LANE_POINTS = 13
 _LETTER_SHARE = 0.0062  # of the width of a timeline, a letter of a label's name
-_MOST_HEAT_NUMBERS = 80  # columns; beyond, a number no longer fits
 _LEAST_HEAT = 20  # alerts; so that two alerts do not look like a storm in a quiet store
 
 
@@ -44,6 +47,7 @@ def draw_alert_levels(axes: Axes, statistics: Statistics, labels: Sequence[Label
     _stack(axes, edges, levels)
     axes.set_ylabel("alerts")
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    axes.set_ylim(bottom=0)
     axes.tick_params(labelbottom=False)
     axes.set_xlim(edges[0], edges[-1])
     lanes = _mark(axes, statistics.axis, labels, _named_lanes)
@@ -69,12 +73,11 @@ def draw_alert_tactics(axes: Axes, statistics: Statistics, labels: Sequence[Labe
     heat = LogNorm(1, max(_LEAST_HEAT, int(counts.max())))
     axes.pcolormesh(
         edges, np.arange(len(names) + 1) - 0.5, np.ma.masked_equal(counts, 0), cmap=HEAT_COLOURS, norm=heat,
-        edgecolors=EMPTY_COLOUR, linewidth=0.6,
+        edgecolors=EMPTY_COLOUR, linewidth=0.6, zorder=2,
     )  # fmt: skip
     for row in range(1, len(names)):
         axes.axhline(row - 0.5, color="white", linewidth=1.2, zorder=0.5)
-    if statistics.axis.buckets <= _MOST_HEAT_NUMBERS:
-        _print_counts(axes, edges, counts, heat)
+    _print_counts(axes, edges, counts, heat)
     if not counts.any():
         _say(axes, _no_alerts(statistics))
     _mark(axes, statistics.axis, labels)
@@ -91,11 +94,11 @@ def draw_activity(axes: Axes, key: Axes, statistics: Statistics, labels: Sequenc
         return
     edges = _edges(statistics.axis)
     kinds = _kinds_of_activity(statistics)
-    for name, counts, colour, total in kinds:
-        key.bar(0, 0, color=colour, label=f"{name}  {total:,}")
     _stack(axes, edges, [(counts, colour) for _, counts, colour, _ in kinds])
     axes.stairs(statistics.events_over_time, edges, color=TEXT_COLOUR, linewidth=1)
     key.plot([], [], color=TEXT_COLOUR, linewidth=1, label=f"all events  {statistics.totals.events:,}")
+    for name, _, colour, total in reversed(kinds):  # as they lie on one another
+        key.bar(0, 0, color=colour, label=f"{name}  {total:,}")
     key.legend(loc="upper left", borderaxespad=0, labelspacing=0.35)
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylabel("events")
@@ -104,7 +107,6 @@ def draw_activity(axes: Axes, key: Axes, statistics: Statistics, labels: Sequenc
     _mark(axes, statistics.axis, labels)
     axes.set_title(title)
     _show_times(axes)
-    axes.set_xlabel("event time, UTC")
 
 
 def _kinds_of_activity(statistics: Statistics) -> list[tuple[str, Counts, str, int]]:
@@ -121,28 +123,27 @@ def _kinds_of_activity(statistics: Statistics) -> list[tuple[str, Counts, str, i
     if others:
         lines = [line for tactic in others if (line := statistics.activity_over_time.get(tactic))]
         total = sum(statistics.activity_tactics[tactic] for tactic in others)
-        kinds.append((f"{len(others)} other tactics", tuple(map(sum, zip(*lines, strict=True))), OTHER_COLOUR, total))
+        kinds.append((f"other tactics ({len(others)})", tuple(map(sum, zip(*lines, strict=True))), OTHER_COLOUR, total))
     return [kind for kind in kinds if kind[1]]
 
 
-def _stack(axes: Axes, edges: "np.ndarray", layers: Sequence[tuple[Counts, str]]) -> None:
+def _stack(axes: Axes, edges: Numbers, layers: Sequence[tuple[Counts, str]]) -> None:
     bottom = np.zeros(len(edges) - 1)
     for counts, colour in layers:
-        axes.bar(
-            edges[:-1], counts, np.diff(edges), bottom, align="edge", color=colour, edgecolor="white", linewidth=0.3
-        )
-        bottom += counts
+        top = bottom + counts
+        axes.stairs(top, edges, baseline=bottom, fill=True, color=colour, linewidth=0)
+        bottom = top
 
 
-def _print_counts(axes: Axes, edges: "np.ndarray", counts: "np.ndarray", heat: LogNorm) -> None:
-    size = 8.5 if len(edges) < 50 else 7 if len(edges) < 65 else 6
+def _print_counts(axes: Axes, edges: Numbers, counts: Numbers, heat: LogNorm) -> None:
+    size = 8.5 if len(edges) < 50 else 7
     colours = colormaps[HEAT_COLOURS]
     for row, column in zip(*counts.nonzero(), strict=True):
         count = int(counts[row, column])
         red, green, blue, _ = colours(heat(count))
         ink = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else TEXT_COLOUR
         middle = (edges[column] + edges[column + 1]) / 2
-        axes.text(middle, row, short_count(count), size=size, color=ink, ha="center", va="center")
+        axes.text(middle, row, short_count(count), size=size, color=ink, ha="center", va="center", zorder=3)
 
 
 def _mark(
@@ -154,15 +155,15 @@ def _mark(
     """Mark simulated attacks as bands; return how many lines of names `name` has put above."""
     seen = [label for label in labels if label.end >= axis.start and label.start < axis.end]
     for label in seen:
-        start, end = date2num(label.start), date2num(label.end)
+        start, end = _dates.date2num(label.start), _dates.date2num(label.end)
         axes.axvspan(start, end, color=LABEL_COLOUR, alpha=0.10, linewidth=0, zorder=0.8)
         for edge in (start, end):
-            axes.axvline(edge, color=LABEL_COLOUR, linewidth=0.8, alpha=0.75, zorder=3)
+            axes.axvline(edge, color=LABEL_COLOUR, linewidth=0.8, alpha=0.75, zorder=1.5)
     return name(axes, axis, seen) if name else 0
 
 
 def _named_lanes(axes: Axes, axis: TimeAxis, labels: Sequence[LabelSpan]) -> int:
-    """Write the names above their bands, in so many lanes that none lies on another; names without room are left out."""
+    """Write the names above their bands, in so many lanes that none lies on another; for some there may be no room."""
     lane_ends: list[float] = []
     for label in sorted(labels, key=lambda label: label.start):
         name = drawn(f"simulated: {label.name}", 50)
@@ -173,7 +174,7 @@ def _named_lanes(axes: Axes, axis: TimeAxis, labels: Sequence[LabelSpan]) -> int
         lane = next((lane for lane, end in enumerate(lane_ends) if end < middle - half), len(lane_ends))
         if lane == _MAX_LANES:
             continue
-        lane_ends[lane:] = [middle + half] + lane_ends[lane + 1 :]
+        lane_ends[lane:] = [middle + half, *lane_ends[lane + 1 :]]
         axes.annotate(
             name, (middle, 1), (0, 4 + lane * _LANE_POINTS), xycoords="axes fraction", textcoords="offset points",
             size=8.5, color=LABEL_COLOUR, ha="center", weight="bold",
@@ -182,13 +183,14 @@ def _named_lanes(axes: Axes, axis: TimeAxis, labels: Sequence[LabelSpan]) -> int
 
 
 def _show_times(axes: Axes) -> None:
-    locator = AutoDateLocator(tz=UTC, minticks=6, maxticks=14)
+    locator = _dates.AutoDateLocator(tz=UTC, minticks=6, maxticks=14)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=UTC))
+    axes.xaxis.set_major_formatter(_dates.ConciseDateFormatter(locator, tz=UTC))
+    axes.set_xlabel("event time, UTC")
 
 
-def _edges(axis: TimeAxis) -> "np.ndarray":
-    return np.asarray(date2num(axis.edges))
+def _edges(axis: TimeAxis) -> Numbers:
+    return np.asarray(_dates.date2num(axis.edges))
 
 
 def _say_empty(axes: Axes, title: str, sentence: str) -> None:

@@ -1,0 +1,132 @@
+"""The command line, as a person meets it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command import query, tocsin
+from tests.windows_events import flat_lines
+
+_COMMANDS = ("run", "produce", "classify", "store", "maintain", "scan", "stats", "lag", "query", "rules", "config")
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_the_help_of_every_command_has_examples(tmp_path: Path, command: str):
+    done = tocsin(command, "--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert f"tocsin {command}" in done.stdout.partition("examples:")[2]
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path):
+    done = tocsin("--help", cwd=tmp_path, environment={"PYTHONPROFILEIMPORTTIME": "1"})
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "tocsin.cli" in imported
+    assert not imported & {"pyarrow", "duckdb", "sigma", "matplotlib", "rich", "orjson", "msgspec", "evtx", "numpy"}
+
+
+def test_all_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path):
+    done = tocsin("run", "--count", "many", "--alert-level", "loud", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "tocsin: command line: produce.count is `many`; a whole number of at least 0 is needed",
+        "tocsin: command line: classify.alert_level is `loud`; one of informational, low, medium, high, critical is needed",
+    ]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("lag",), ("stats",), ("query", "SELECT 1")], ids=lambda arguments: str(arguments[0])
+)
+def test_a_command_that_needs_a_data_directory_says_what_makes_one(tmp_path: Path, arguments: tuple[str, ...]):
+    done = tocsin(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "`tocsin run`" in done.stderr
+
+
+def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path):
+    (tmp_path / "rule.yml").write_text(
+        "title: Notepad\nid: 11111111-2222-3333-4444-555555555555\nlevel: low\nauthor: Ann\n"
+        "tags: [attack.execution, attack.t1204.002]\nlogsource: {category: process_creation, product: windows}\n"
+        "detection: {selection: {Image|endswith: '\\notepad.exe'}, condition: selection}\n"
+    )
+    lines = flat_lines(40)
+    (tmp_path / "events.jsonl").write_bytes(b"\n".join(lines))
+    done = tocsin("scan", "events.jsonl", "--rules", "rule.yml", "--format", "jsonl", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    expected = [number for number, line in enumerate(lines, 1) if b"notepad.exe" in line]
+    assert [detection["source"] for detection in found] == [
+        {"file": "events.jsonl", "line": number} for number in expected
+    ]
+    first = json.loads(lines[expected[0] - 1])
+    assert found[0] | {"event_id": "", "time": ""} == {
+        "event_id": "",
+        "time": "",
+        "host": first["Hostname"].lower(),
+        "source": {"file": "events.jsonl", "line": expected[0]},
+        "rule": {
+            "id": "11111111-2222-3333-4444-555555555555",
+            "title": "Notepad",
+            "level": "low",
+            "author": "Ann",
+        },
+        "tactics": [{"id": "TA0002", "name": "Execution"}],
+        "techniques": ["T1204.002"],
+    }
+    assert found[0]["time"].startswith(first["@timestamp"][:19])
+
+
+def test_scan_as_csv_has_no_formulas_and_as_a_table_no_control_characters(tmp_path: Path):
+    (tmp_path / "rule.yml").write_text(
+        "title: Any\nlevel: low\nlogsource: {product: windows}\n"
+        "detection: {selection: {EventID: 1}, condition: selection}\n"
+    )
+    event = json.loads(flat_lines(1)[0]) | {"Hostname": "=cmd()\x1b[31m"}
+    (tmp_path / "events.jsonl").write_text(json.dumps(event))
+    table = tocsin("scan", "events.jsonl", "--rules", "rule.yml", cwd=tmp_path)
+    rows = tocsin("scan", "events.jsonl", "--rules", "rule.yml", "--format", "csv", cwd=tmp_path)
+    assert "\x1b" not in table.stdout + rows.stdout
+    assert ",=cmd()" not in rows.stdout
+    assert "'=cmd()" in rows.stdout
+
+
+def test_scan_reports_a_bad_rule_by_its_line_and_goes_on(tmp_path: Path):
+    (tmp_path / "bad.yml").write_text(
+        "title: Bad\nlogsource: {product: windows}\ndetection:\n  selection:\n    Image|containz: x\n"
+        "  condition: selection\n"
+    )
+    (tmp_path / "events.jsonl").write_bytes(b"\n".join(flat_lines(3)))
+    done = tocsin("scan", "events.jsonl", "--rules", "bad.yml", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "bad.yml:5: unknown modifier 'containz' in 'Image|containz'; did you mean 'contains'?" in done.stderr
+
+
+def test_rules_check_passes_on_the_built_in_pack_and_fails_on_a_rule_that_does_not_fire(tmp_path: Path):
+    assert tocsin("rules", "check", cwd=tmp_path).returncode == 0
+    (tmp_path / "rule.yml").write_text(
+        "title: Never\nlogsource: {product: windows}\ndetection: {selection: {EventID: 1}, condition: selection}\n"
+    )
+    (tmp_path / "rule.events.yml").write_text("must_fire:\n  - {Channel: Security, EventID: 2}\n")
+    done = tocsin("rules", "check", "rule.yml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "rule.events.yml:2" in done.stderr
+
+
+def test_config_show_masks_nothing_it_need_not_and_says_where_each_setting_comes_from(tmp_path: Path):
+    done = tocsin("config", "show", cwd=tmp_path, environment={"TOCSIN_PRODUCE_HOSTS": "9"})
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("produce.hosts"))
+    assert line.split() == ["produce.hosts", "9", "environment", "variable", "TOCSIN_PRODUCE_HOSTS"]
+
+
+def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path):
+    assert tocsin("run", "--count", 1000, "--data", "data", cwd=tmp_path).returncode == 0
+    done = tocsin("stats", "--data", "data", "--output", "picture.svg", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "picture.svg").read_text().startswith("<?xml")
+    as_json = tocsin("stats", "--data", "data", "--json", cwd=tmp_path)
+    assert json.loads(as_json.stdout)["events"] == 1000
+    assert query(tmp_path / "data", "SELECT count(*) AS n FROM alerts") is not None
+    refused = tocsin("query", "--data", "data", "COPY events TO 'x.csv'", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "only SELECT" in refused.stderr
