@@ -22,7 +22,7 @@ def digest(raw: bytes) -> Digest:
 def records_of_file(path: Path) -> Iterator[bytes]:
     """Yield the records of a file: lines without their end, or the EVTX parser's JSON."""
     if path.suffix == ".evtx":
-        yield from (record["data"].encode() for record in PyEvtxParser(str(path)).records_json())
+        yield from _records_of_evtx(path)
         return
     opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     with opened as file:
@@ -30,6 +30,18 @@ def records_of_file(path: Path) -> Iterator[bytes]:
             raw = line.removesuffix(b"\n").removesuffix(b"\r")
             if raw:
                 yield raw
+
+
+def _records_of_evtx(path: Path) -> Iterator[bytes]:
+    """Yield what the parser can read; after a damaged record it goes on."""
+    records = iter(PyEvtxParser(str(path)).records_json())
+    while True:
+        try:
+            yield next(records)["data"].encode()
+        except StopIteration:
+            return
+        except RuntimeError:
+            continue
 
 
 def records_of_files(paths: Iterable[Path]) -> Counter[Digest]:

@@ -242,6 +242,12 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         EmbeddedBus(tmp_path / "file" / "bus")
 
 
+def test_a_file_that_cannot_be_opened_is_named(folder: Path) -> None:
+    (folder / "bus.sqlite").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"bus\.sqlite` cannot be opened: unable to open database file"):
+        EmbeddedBus(folder)
+
+
 def test_a_damaged_block_is_an_error_that_says_where(folder: Path, bus: EmbeddedBus) -> None:
     bus.ensure_topics({"raw": TopicSettings(partitions=1)}, {})
     for _ in range(2):
@@ -352,9 +358,7 @@ def test_a_torn_write_ahead_log_keeps_what_was_acknowledged_before_the_tear(fold
         ends.append(wal.stat().st_size)
     whole = wal.read_bytes()
     dice = random.Random(3)
-    cuts = {end + more for end in ends for more in (-1, 0, 1, 23, 24, 25)} | {
-        dice.randrange(ends[0], ends[-1]) for _ in range(40)
-    }
+    cuts = {end + more for end in ends for more in (-1, 0, 24)} | {dice.randrange(ends[0], ends[-1]) for _ in range(40)}
     for cut in sorted(cuts):
         expected = max(number for number, end in enumerate([0, *ends[1:]]) if end <= cut)
         if cut >= ends[0]:

@@ -25,7 +25,7 @@ def maintained(folder: Path, settings: MaintenanceSettings = EAGER, now_us: int 
     return report
 
 
-def offsets(folder) -> list[int]:
+def offsets(folder: Path) -> list[int]:
     return [row[0] for row in open_store(folder).execute('SELECT "offset" FROM events ORDER BY 1').fetchall()]
 
 

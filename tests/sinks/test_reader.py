@@ -16,13 +16,14 @@ from tocsin.sinks.reader import open_store, query
 OTHER = DETECTION | {"id": "other", "title": "Other", "level": "medium"}
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """Three events, the second with two alerts and a match that is none, and a dead letter."""
     judged = detection_verdict(DETECTION, QUIET_DETECTION, OTHER)
     records = [classified(1), classified(2, judged=judged, alerts=["a1", "a2"]), classified(3), dead_letter(4)]
-    stored(tmp_path / "it's [a] *store*", records)
-    connection = open_store(tmp_path / "it's [a] *store*")
+    folder = tmp_path_factory.mktemp("parent") / "it's [a] *store*"
+    stored(folder, records)
+    connection = open_store(folder)
     yield connection
     connection.close()
 

@@ -295,3 +295,16 @@ def test_a_disk_that_is_really_full_is_an_error_to_retry_too(tmp_path: Path) -> 
         assert [row["offset"] for row in csv_rows(small)] == ["1"]
     finally:
         subprocess.run(["umount", small], check=True)
+
+
+def test_a_second_process_of_one_name_is_refused_and_told_the_pid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.sinks.writer._HANDOVER_SECONDS", 0.05)
+    writer = writer_of(tmp_path)
+    writer(Batch([classified(1)]))
+    with pytest.raises(ConfigError, match=f"writer `w0` .* is the process with pid {os.getpid()}; stop that one first"):
+        writer_of(tmp_path)
+    assert [row["offset"] for row in parquet_rows(tmp_path)] == [1]
+    writer.close()
+    writer_of(tmp_path).close()

@@ -59,8 +59,12 @@ def store_of(
         CREATE VIEW alerts AS FROM alert_rows;
         CREATE VIEW dead_letters AS FROM dead_letter_rows;
     """)
-    for row in events:
-        store.execute("INSERT INTO event_rows VALUES (?, ?, ?, ?, ?, ?, ?)", list(row.values()))
+    columns = [list(column) for column in zip(*(row.values() for row in events), strict=True)]
+    if columns:
+        store.execute(
+            "INSERT INTO event_rows SELECT unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), unnest(?)",
+            columns,
+        )
     for row in alerts:
         store.execute("INSERT INTO alert_rows VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(row.values()))
     for reason in dead_letters:

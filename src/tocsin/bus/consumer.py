@@ -10,7 +10,8 @@ from tocsin.errors import ConfigError
 from tocsin.event import Record
 from tocsin.flow import Batch, TopicPartition
 
-_POLL_SECONDS = 0.005
+_FIRST_PAUSE_SECONDS = 0.005  # between two looks; longer and longer while nothing comes
+_LONGEST_PAUSE_SECONDS = 0.02
 _HANDOVER_SECONDS = 10.0  # how long a new worker waits for the old one of its partitions to end
 
 
@@ -87,6 +88,7 @@ class EmbeddedConsumer:
 
     def _read(self) -> Batch:
         deadline = time.monotonic() + self._settings.idle_seconds
+        pause = _FIRST_PAUSE_SECONDS
         records: list[Record] = []
         offsets: dict[TopicPartition, int] = {}
         while True:
@@ -96,7 +98,8 @@ class EmbeddedConsumer:
                 deadline = time.monotonic() + self._settings.linger_seconds
             if len(records) >= self._settings.max_records or time.monotonic() >= deadline:
                 return Batch(records, offsets=offsets)
-            time.sleep(_POLL_SECONDS)
+            time.sleep(pause)
+            pause = min(1.5 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _take(self, records: list[Record], offsets: dict[TopicPartition, int]) -> None:
         mark = self._log.change_mark()

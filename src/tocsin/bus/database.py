@@ -47,15 +47,18 @@ class Database:
     def __init__(self, folder: Path) -> None:
         """Open `folder`/bus.sqlite, made if need be. Raises ConfigError: newer version, damaged, not accessible."""
         self._folder = folder
-        self._turn = WriteTurn(folder / "locks" / "write.lock")
-        self._connection = sqlite3.connect(folder / "bus.sqlite", isolation_level=None, timeout=_BUSY_SECONDS)
         self._own_commits = 0
+        try:
+            self._turn = WriteTurn(folder / "locks" / "write.lock")
+            self._connection = sqlite3.connect(folder / "bus.sqlite", isolation_level=None, timeout=_BUSY_SECONDS)
+        except (OSError, sqlite3.Error) as error:
+            raise self._not_opened(error) from error
         try:
             with self._turn:
                 _prepare(self._connection, folder)
         except sqlite3.OperationalError as error:
             self.close()
-            raise ConfigError(f"bus: `{folder}/bus.sqlite` cannot be opened: {error}") from error
+            raise self._not_opened(error) from error
         except sqlite3.DatabaseError as error:
             self.close()
             raise self._damaged(error) from error
@@ -112,7 +115,7 @@ class Database:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def change_mark(self) -> tuple[int, int]:
-        """Return a mark that differs once any process has committed since; costs two microseconds."""
+        """Return a mark that differs once any process has committed since; costs microseconds."""
         return self.rows("PRAGMA data_version")[0][0], self._own_commits
 
     def _roll_back(self) -> None:
@@ -130,6 +133,9 @@ class Database:
             if type(error) is not sqlite3.DatabaseError:
                 raise
             raise self._damaged(error) from error
+
+    def _not_opened(self, error: Exception) -> ConfigError:
+        return ConfigError(f"bus: `{self._folder}/bus.sqlite` cannot be opened: {error}")
 
     def _damaged(self, error: sqlite3.Error) -> ConfigError:
         return ConfigError(

@@ -153,7 +153,7 @@ class EmbeddedBus:
         return records
 
     def change_mark(self) -> tuple[int, int]:
-        """Return a mark that differs once any process has committed since; costs two microseconds."""
+        """Return a mark that differs once any process has committed since; costs microseconds."""
         return self._database.change_mark()
 
     def _blocks(self, topic: str, partition: int, offset: int, enough_records: int) -> list[tuple[int, bytes]]:

@@ -11,7 +11,7 @@ from sigma.conditions import (
     ConditionOR,
     ConditionValueExpression,
 )
-from sigma.types import SigmaExpansion
+from sigma.types import SigmaExpansion, SigmaRegularExpression
 
 from tocsin.errors import RuleError
 from tocsin.rules.match import CompiledRule, Guard, Matcher
@@ -33,6 +33,7 @@ _T = TypeVar("_T")
 
 _COST_OF_KIND = {Kind.EXACT: 1, Kind.SUFFIX: 1, Kind.PREFIX: 1, Kind.CONTAINS: 2, Kind.GLOB: 5, Kind.ANYTHING: 1}
 _COST_OF_OTHER_VALUES = 10
+_COST_OF_REGEX = 100  # of one search, beside plain tests of the same text
 _COST_OF_KEYWORD = 100
 _SHORT_LITERAL = 4  # characters: a shorter one is found in too many texts to be a good guard
 
@@ -101,7 +102,8 @@ def _alternatives(tree: Any, rule: Rule) -> Iterator[_Node]:
                     patterns.setdefault(operand.field, []).append(pattern)
                 else:
                     test = _checked(field_test, rule, operand.field, operand.field, value)
-                    yield _Node(test, None, _COST_OF_OTHER_VALUES)
+                    is_regex = isinstance(value, SigmaRegularExpression)
+                    yield _Node(test, None, _COST_OF_REGEX if is_regex else _COST_OF_OTHER_VALUES)
         elif isinstance(operand, ConditionValueExpression):
             for value in _expanded(operand.value):
                 pattern = _checked(folded_keyword, rule, "", value)

@@ -1,13 +1,10 @@
 """Keep a store small and quick: one turn of compaction and retention."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.sinks.layout import utc_date
+from tocsin.sinks.lock import StoreLock
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.merge import due_groups, merge
 from tocsin.sinks.retention import delete_garbage, delete_orphans, expire
@@ -56,6 +53,7 @@ class Maintenance:
         self._folder = folder
         self._settings = settings
         self._manifest = Manifest(folder)
+        self._lock = StoreLock(folder / "maintenance.lock")
 
     def close(self) -> None:
         self._manifest.close()
@@ -65,8 +63,12 @@ class Maintenance:
 
         Raises ConfigError when a listed file cannot be read, OSError when the disk takes no more: run it again later.
         """
-        with _lock(self._folder / "maintenance.lock") as is_owner:
-            return self._run(now_us) if is_owner else None
+        if not self._lock.acquire():
+            return None
+        try:
+            return self._run(now_us)
+        finally:
+            self._lock.release()
 
     def _run(self, now_us: int) -> MaintenanceReport:
         settings, manifest = self._settings, self._manifest
@@ -93,21 +95,3 @@ class Maintenance:
             expired_csv_files=expired[1],
             deleted_files=deleted,
         )
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[bool]:
-    """Hold the lock if nobody else does; say whether."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        yield _try_lock(handle)
-    finally:
-        os.close(handle)
-
-
-def _try_lock(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -18,6 +18,7 @@ from tocsin.sinks.csv import CsvLines, CsvPosition, CsvSeries
 from tocsin.sinks.decode import Decoder
 from tocsin.sinks.files import settle
 from tocsin.sinks.intake import EventIntake, row_groups
+from tocsin.sinks.lock import StoreLock
 from tocsin.sinks.manifest import COMMIT_VERSION, Manifest, parse_commit
 from tocsin.sinks.segments import IngestCounts, SegmentKind, Segments, WrittenSegment
 
@@ -29,6 +30,7 @@ FAILPOINTS = (
     "store.recover.before_remove", "store.recover.after_remove", "store.recover.before_cut", "store.recover.after_cut",
 )  # fmt: skip
 
+_HANDOVER_SECONDS = 10.0  # how long a new process waits for the old one of its name to end
 _EVENTS = SegmentKind(layout.EVENTS, EVENT_SCHEMA, "ingest_time")
 _DEAD_LETTERS = SegmentKind(layout.DEAD_LETTERS, DEAD_LETTER_SCHEMA, "time")
 
@@ -56,8 +58,8 @@ class StoreWriter:
     """A step: classified events and dead letters in, the record of a commit out.
 
     The files are on the disk before the record is handed on. `committed` or `aborted` must follow each batch, which
-    `StoreCommitter` sees to. One writer owns its segments, its CSV files and its commit records: start no two of a
-    name.
+    `StoreCommitter` sees to. One writer owns its segments, its CSV files and its commit records, and one process at a
+    time has its name.
     """
 
     def __init__(
@@ -69,7 +71,8 @@ class StoreWriter:
         settings: StoreSettings,
         spend: Callable[[str, float], None] = _spend_nothing,
     ) -> None:
-        """Undo what no commit names. `last_commit` is this writer's newest record on `store-commits`.
+        """Undo what no commit names. `last_commit` is this writer's newest record on `store-commits`, read when no
+        other process could commit under this name any more.
 
         `spend(part, seconds)` is told where the time of each batch went: decode, parquet, csv, fsync. Raises
         ConfigError when the store and the bus do not belong together, or something that was committed is missing.
@@ -87,11 +90,13 @@ class StoreWriter:
         self._pending: _Commit | None = None
         self._is_unfinished = True
         self._manifest = Manifest(folder)
+        self._lock = StoreLock(folder / f"{name}.lock")
         try:
+            self._own()
             self._check_manifest()
             self._recover()
         except BaseException:
-            self._manifest.close()
+            self.close()
             raise
 
     def __call__(self, batch: Batch) -> Outputs:
@@ -127,6 +132,15 @@ class StoreWriter:
 
     def close(self) -> None:
         self._manifest.close()
+        self._lock.release()
+
+    def _own(self) -> None:
+        """Another process of this name would lose what it is about to commit to our recovery."""
+        if not self._lock.acquire(_HANDOVER_SECONDS):
+            raise ConfigError(
+                f"store: writer `{self._name}` of `{self._folder}` is the process with pid {self._lock.holder()};"
+                " stop that one first"
+            )
 
     def _check_manifest(self) -> None:
         applied = self._manifest.applied_seq(self._name)

@@ -6,7 +6,7 @@ from tocsin.errors import DecodeError
 from tocsin.event import stamped
 from tocsin.sources.content import PIECE_BYTES, Content
 from tocsin.sources.fingerprint import Trail
-from tocsin.sources.lines import Line, LineSplitter, LongLine, line_end_bytes, utf8_of
+from tocsin.sources.lines import UTF8, Line, LineSplitter, LongLine, line_end_bytes, utf8_of
 from tocsin.sources.portion import Clock, Limits, Place, Portion
 from tocsin.telemetry.ids import event_id_of
 
@@ -90,12 +90,12 @@ class LinesReader:
         """Make records of the next lines, as many as a batch holds."""
         now = self._clock_us()
         origin = self._place.origin
-        encoding = self._encoding
         width = self._width
         max_bytes = self._limits.max_record_bytes
         offset = self._offset
         number = self._passed
         full_at = offset + self._limits.batch_bytes
+        is_plain = self._encoding == UTF8 and offset > 0
         portion = Portion(offset, number)
         add_record = portion.records.append
         add_number = portion.lines.append
@@ -103,7 +103,11 @@ class LinesReader:
             if offset >= full_at:
                 break
             number += 1
-            raw = line if isinstance(line, LongLine) else utf8_of(line, encoding, offset == 0)
+            raw: Line
+            if is_plain and isinstance(line, bytes):
+                raw = line.removesuffix(b"\r")
+            else:
+                raw = self._text_of(line, offset)
             if len(raw) > max_bytes or isinstance(raw, LongLine):
                 self._set_aside(raw, number, offset, now, portion)
             elif raw:
@@ -119,6 +123,9 @@ class LinesReader:
         self._offset = portion.offset = offset
         self._passed = portion.passed = number
         return portion
+
+    def _text_of(self, line: Line, offset: int) -> Line:
+        return line if isinstance(line, LongLine) else utf8_of(line, self._encoding, is_first=offset == 0)
 
     def _set_aside(self, line: Line, number: int, offset: int, now: int, portion: Portion) -> None:
         if isinstance(line, LongLine):

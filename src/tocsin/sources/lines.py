@@ -104,12 +104,12 @@ class LineSplitter:
     @property
     def open_bytes(self) -> int:
         """How much of a line without its end has been read."""
-        return len(self._open) + (len(self._long) if self._long else 0)
+        return len(self._open) + (0 if self._long is None else len(self._long))
 
     def feed(self, piece: bytes) -> list[Line]:
         lines: list[Line] = []
         data = self._open + piece
-        if self._long:
+        if self._long is not None:
             end = self._find_end(data)
             if end < 0:
                 self._feed_long(data)
@@ -129,7 +129,7 @@ class LineSplitter:
 
     def rest(self) -> Line | None:
         """Return the last line, which has no end; None when there is nothing after the last end."""
-        if self._long:
+        if self._long is not None:
             self._long.feed(self._open, is_end=True)
             return self._long
         return self._open or None
@@ -137,7 +137,7 @@ class LineSplitter:
     def _feed_long(self, data: bytes) -> None:
         even = len(data) - len(data) % self._width
         self._open = data[even:]
-        if self._long:
+        if self._long is not None:
             self._long.feed(data[:even])
 
     def _find_end(self, data: bytes, start: int = 0) -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _NAME_WIDTH = 60
-_LINE_WIDTH = 36  # characters of a timeline
+_LINE_WIDTH = 50  # characters of a timeline
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 _NOTHING = "·"
 
