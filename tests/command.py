@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 
-def tocsin(*arguments: object, cwd: Path, environment: dict[str, str] | None = None, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+def tocsin(
+    *arguments: object, cwd: Path, environment: dict[str, str] | None = None, timeout: float = 120
+) -> subprocess.CompletedProcess[str]:
     """Run `tocsin ARGUMENTS` in a folder and wait for its end."""
     return subprocess.run(
         [sys.executable, "-m", "tocsin", *map(str, arguments)],

@@ -11,9 +11,12 @@ from tocsin.event import DEAD_LETTERS, Stamp
 from tocsin.flow import Batch
 from tocsin.sources.files import FilesSettings, FilesSource
 
+opened: list[FilesSource] = []  # closed after each test
+
 
 def source_of(*paths: Path | str, positions: Mapping[str, bytes] | None = None, **settings: Any) -> FilesSource:
-    return FilesSource(FilesSettings(paths, **settings), positions, lambda: 1_700_000_000_000_000)
+    opened.append(FilesSource(FilesSettings(paths, **settings), positions, lambda: 1_700_000_000_000_000))
+    return opened[-1]
 
 
 @dataclass
@@ -48,6 +51,13 @@ def drain(source: FilesSource, positions: Mapping[str, bytes] | None = None) -> 
         read.add(batch)
     source.close()
     return read
+
+
+def batch_of(source: FilesSource) -> Batch:
+    """Return the next batch, or tick, of a source that has not ended."""
+    batch = source.read()
+    assert batch is not None
+    return batch
 
 
 def batches(source: FilesSource) -> Iterator[Batch]:

@@ -2,15 +2,18 @@
 
 import gzip
 import os
+import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.sources.reading import Read, batches, drain, events, numbered, read_all, source_of, written
+from tests.sources.reading import Read, batch_of, batches, drain, events, numbered, read_all, source_of, written
 from tocsin.errors import ConfigError
 
 KiB = 1 << 10
@@ -20,7 +23,7 @@ is_root = os.geteuid() == 0
 # What is read
 
 
-def test_a_folder_is_walked_in_order_and_other_files_are_named_as_ignored(tmp_path):
+def test_a_folder_is_walked_in_order_and_other_files_are_named_as_ignored(tmp_path: Path) -> None:
     written(tmp_path / "b/2.ndjson", b"b2\n")
     written(tmp_path / "b/1.LOG", b"b1\n")
     written(tmp_path / "a.jsonl.gz", gzip.compress(b"a\n"))
@@ -34,22 +37,22 @@ def test_a_folder_is_walked_in_order_and_other_files_are_named_as_ignored(tmp_pa
     assert (source.report.files, source.report.records, source.report.problems) == (4, 4, [])
 
 
-def test_a_file_named_by_the_user_is_read_whatever_its_name(tmp_path):
+def test_a_file_named_by_the_user_is_read_whatever_its_name(tmp_path: Path) -> None:
     assert read_all(written(tmp_path / "app.log.1", b"one\n")).values == [b"one"]
 
 
-def test_compression_is_told_by_content_not_by_name(tmp_path):
+def test_compression_is_told_by_content_not_by_name(tmp_path: Path) -> None:
     assert read_all(written(tmp_path / "a.jsonl", gzip.compress(b"one\n"))).values == [b"one"]
     assert read_all(written(tmp_path / "b.jsonl.gz", b"two\n")).values == [b"two"]
 
 
-def test_gzip_members_and_zstd_frames_follow_one_another(tmp_path):
+def test_gzip_members_and_zstd_frames_follow_one_another(tmp_path: Path) -> None:
     gz = written(tmp_path / "a.log.gz", gzip.compress(b"on") + gzip.compress(b"e\ntwo\n") + b"\0" * 20)
     zst = written(tmp_path / "b.log.zst", zstandard.compress(b"thr") + zstandard.compress(b"ee\n"))
     assert read_all(gz, zst).values == [b"one", b"two", b"three"]
 
 
-def test_a_folder_that_leads_back_to_itself_is_walked_once(tmp_path):
+def test_a_folder_that_leads_back_to_itself_is_walked_once(tmp_path: Path) -> None:
     written(tmp_path / "in/a.jsonl", b"one\n")
     (tmp_path / "in/loop").symlink_to(tmp_path / "in")
     source = source_of(tmp_path)
@@ -57,19 +60,19 @@ def test_a_folder_that_leads_back_to_itself_is_walked_once(tmp_path):
     assert "already walked" in source.report.problems[0]
 
 
-def test_a_file_named_twice_is_read_once(tmp_path):
+def test_a_file_named_twice_is_read_once(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", b"one\n")
     assert read_all(path, tmp_path, path).values == [b"one"]
 
 
-def test_a_name_that_is_no_utf8_is_written_with_escapes(tmp_path):
+def test_a_name_that_is_no_utf8_is_written_with_escapes(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"\xff.jsonl")
     written(path, b"one\n")
     read = read_all(tmp_path, positions={})
     assert read.files == [str(tmp_path) + "/\\xff.jsonl"]
 
 
-def test_progress_ends_at_the_size_of_all_files(tmp_path):
+def test_progress_ends_at_the_size_of_all_files(tmp_path: Path) -> None:
     written(tmp_path / "a.jsonl", events(3000))
     written(tmp_path / "b.jsonl.gz", gzip.compress(events(3000, start=3000)))
     source = source_of(tmp_path)
@@ -84,13 +87,13 @@ def test_progress_ends_at_the_size_of_all_files(tmp_path):
 # What is wrong
 
 
-def test_a_path_that_is_not_there_refuses_to_start_and_names_all(tmp_path):
+def test_a_path_that_is_not_there_refuses_to_start_and_names_all(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refusal:
         source_of(tmp_path / "a", tmp_path / "b")
     assert len(refusal.value.problems) == 2
 
 
-def test_an_empty_and_a_vanished_file_are_problems_and_the_rest_goes_on(tmp_path):
+def test_an_empty_and_a_vanished_file_are_problems_and_the_rest_goes_on(tmp_path: Path) -> None:
     written(tmp_path / "a.jsonl", b"")
     vanishing = written(tmp_path / "b.jsonl", b"two\n")
     written(tmp_path / "c.jsonl", b"three\n")
@@ -101,7 +104,7 @@ def test_an_empty_and_a_vanished_file_are_problems_and_the_rest_goes_on(tmp_path
 
 
 @pytest.mark.skipif(is_root, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_a_problem_and_the_rest_goes_on(tmp_path):
+def test_a_file_that_may_not_be_read_is_a_problem_and_the_rest_goes_on(tmp_path: Path) -> None:
     written(tmp_path / "a.jsonl", b"one\n").chmod(0)
     written(tmp_path / "b.jsonl", b"two\n")
     source = source_of(tmp_path)
@@ -109,7 +112,7 @@ def test_a_file_that_may_not_be_read_is_a_problem_and_the_rest_goes_on(tmp_path)
     assert "may not be read" in source.report.problems[0]
 
 
-def test_a_truncated_gzip_gives_the_records_before_its_end_and_the_rest_once_it_is_whole(tmp_path):
+def test_a_truncated_gzip_gives_the_records_before_its_end_and_the_rest_once_it_is_whole(tmp_path: Path) -> None:
     whole = gzip.compress(events(5000))
     path = written(tmp_path / "a.jsonl.gz", whole[: len(whole) // 2])
     written(tmp_path / "b.jsonl", b"next\n")
@@ -126,23 +129,25 @@ def test_a_truncated_gzip_gives_the_records_before_its_end_and_the_rest_once_it_
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress])
-def test_damage_amid_compressed_bytes_is_reported_with_its_place(tmp_path, compress):
+def test_damage_amid_compressed_bytes_is_reported_with_its_place(
+    tmp_path: Path, compress: Callable[[bytes], bytes]
+) -> None:
     damaged = bytearray(compress(os.urandom(3000).hex().encode() + b"\n" + events(20_000)))
     middle = len(damaged) - 500
     damaged[middle : middle + 300] = b"\xff" * 300
     path = written(tmp_path / "a.jsonl", bytes(damaged))
     source = source_of(path)
-    drain(source)
-    assert "is damaged near byte" in source.report.problems[0]
+    assert len(drain(source).values) < 20_001
+    assert re.search("is damaged near byte|ends too early, at byte", source.report.problems[0])
 
 
-def test_what_follows_a_gzip_member_and_is_none_is_reported(tmp_path):
+def test_what_follows_a_gzip_member_and_is_none_is_reported(tmp_path: Path) -> None:
     source = source_of(written(tmp_path / "a.jsonl.gz", gzip.compress(b"one\n") + b"garbage"))
     assert drain(source).values == [b"one"]
     assert "is damaged near byte" in source.report.problems[0]
 
 
-def test_a_zip_bomb_is_read_in_bounded_memory(tmp_path):
+def test_a_zip_bomb_is_read_in_bounded_memory(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl.zst", zstandard.compress(b"\0" * (64 << 20)))
     (dead,) = read_all(path).dead
     assert (dead.reason, dead.length) == ("too_large", 64 << 20)
@@ -154,12 +159,13 @@ def test_a_zip_bomb_is_read_in_bounded_memory(tmp_path):
 def folder_of_all_kinds(folder: Path) -> Path:
     written(folder / "a.jsonl", events(700, size=200))
     written(folder / "b.jsonl.gz", gzip.compress(events(300, start=700, size=3000)))
-    written(folder / "c.json.zst", zstandard.compress(("\ufeff" + events(200, start=1000).decode()).encode("utf-16-le")))
+    utf16 = ("\ufeff" + events(200, start=1000).decode()).encode("utf-16-le")
+    written(folder / "c.json.zst", zstandard.compress(utf16))
     written(folder / "d.log", events(100, start=1200) + b"x" * (3 << 20) + b"\n" + events(3, start=1300))
     return folder
 
 
-def read_with_kills(folder: Path, batches_until_kill: list[int], **settings_: int) -> Read:
+def read_with_kills(folder: Path, batches_until_kill: list[int], **settings_: Any) -> Read:
     """Read with a new process, so to say, after so many batches; each batch read is committed."""
     read = Read()
     for count in [*batches_until_kill, 10**9]:
@@ -170,7 +176,7 @@ def read_with_kills(folder: Path, batches_until_kill: list[int], **settings_: in
     return read
 
 
-def test_a_source_killed_after_any_batch_goes_on_where_it_was(tmp_path):
+def test_a_source_killed_after_any_batch_goes_on_where_it_was(tmp_path: Path) -> None:
     folder = folder_of_all_kinds(tmp_path)
     once = read_with_kills(folder, [], batch_size=100)
     assert numbered(once.values) == list(range(1303))
@@ -187,8 +193,13 @@ def test_a_source_killed_after_any_batch_goes_on_where_it_was(tmp_path):
     piece=st.integers(5000, 300_000),
 )
 def test_kills_at_any_time_with_any_sizes_change_nothing(
-    tmp_path_factory, monkeypatch, kills, batch_size, batch_bytes, piece
-):
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    kills: list[int],
+    batch_size: int,
+    batch_bytes: int,
+    piece: int,
+) -> None:
     monkeypatch.setattr("tocsin.sources.jsonl.PIECE_BYTES", piece)
     folder = folder_of_all_kinds(tmp_path_factory.mktemp("kills"))
     read = read_with_kills(folder, kills, batch_size=batch_size, batch_bytes=batch_bytes)
@@ -197,14 +208,14 @@ def test_kills_at_any_time_with_any_sizes_change_nothing(
     assert len(set(read.ids)) == 1303
 
 
-def test_what_a_run_has_finished_the_next_one_does_not_read(tmp_path):
+def test_what_a_run_has_finished_the_next_one_does_not_read(tmp_path: Path) -> None:
     first = read_all(folder_of_all_kinds(tmp_path), positions={})
     source = source_of(tmp_path, positions=first.positions)
     assert source.read() is None
     assert len(source.report.already_read) == 4
 
 
-def test_a_file_that_has_grown_is_read_from_where_it_ended(tmp_path):
+def test_a_file_that_has_grown_is_read_from_where_it_ended(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", events(10))
     first = read_all(path, positions={})
     written(path, events(15))
@@ -213,7 +224,7 @@ def test_a_file_that_has_grown_is_read_from_where_it_ended(tmp_path):
     assert again.lines == [11, 12, 13, 14, 15]
 
 
-def test_a_file_replaced_by_another_is_read_from_its_start(tmp_path):
+def test_a_file_replaced_by_another_is_read_from_its_start(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", events(1000))
     first = read_all(path, positions={})
     other = written(tmp_path / "other", events(2000, start=5000))
@@ -221,7 +232,7 @@ def test_a_file_replaced_by_another_is_read_from_its_start(tmp_path):
     assert numbered(read_all(path, positions=first.positions).values) == list(range(5000, 7000))
 
 
-def test_a_file_with_the_same_beginning_that_was_rewritten_after_it_is_read_anew_under_new_ids(tmp_path):
+def test_a_file_with_the_same_beginning_that_was_rewritten_after_it_is_read_anew_under_new_ids(tmp_path: Path) -> None:
     head = events(2000)
     path = written(tmp_path / "a.jsonl", head + events(500, start=2000))
     first = read_all(path, positions={})
@@ -231,18 +242,18 @@ def test_a_file_with_the_same_beginning_that_was_rewritten_after_it_is_read_anew
     assert not set(first.ids) & set(second.ids)
 
 
-def test_a_file_that_was_moved_goes_on_under_its_new_name(tmp_path):
+def test_a_file_that_was_moved_goes_on_under_its_new_name(tmp_path: Path) -> None:
     path = written(tmp_path / "in/a.jsonl", events(500))
     source = source_of(tmp_path / "in", positions={}, batch_size=100)
     read = Read()
-    read.add(source.read())
+    read.add(batch_of(source))
     path.rename(tmp_path / "in/b.jsonl")
     rest = read_all(tmp_path / "in", positions=read.positions)
     assert numbered(read.values + rest.values) == list(range(500))
     assert len({*read.ids, *rest.ids}) == 500
 
 
-def test_a_position_of_a_newer_version_is_refused(tmp_path):
+def test_a_position_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", events(10))
     positions = read_all(path, positions={}).positions
     newer = {name: position.replace(b'"v":1', b'"v":9') for name, position in positions.items()}
@@ -253,23 +264,23 @@ def test_a_position_of_a_newer_version_is_refused(tmp_path):
 # Identity
 
 
-def test_without_kept_positions_event_ids_are_the_same_in_every_run(tmp_path):
+def test_without_kept_positions_event_ids_are_the_same_in_every_run(tmp_path: Path) -> None:
     folder = folder_of_all_kinds(tmp_path)
     written(tmp_path / "tiny.jsonl", b"one\n")
     assert read_all(folder).ids == read_all(folder).ids
 
 
-def test_a_compressed_file_gives_the_ids_of_the_plain_one(tmp_path):
+def test_a_compressed_file_gives_the_ids_of_the_plain_one(tmp_path: Path) -> None:
     plain = written(tmp_path / "a.jsonl", events(1000))
     packed = written(tmp_path / "b.jsonl.gz", gzip.compress(events(1000)))
     assert read_all(plain).ids == read_all(packed).ids
 
 
-def test_equal_lines_of_one_file_have_different_ids(tmp_path):
+def test_equal_lines_of_one_file_have_different_ids(tmp_path: Path) -> None:
     assert len(set(read_all(written(tmp_path / "a.jsonl", b"same\n" * 50)).ids)) == 50
 
 
-def test_tiny_files_that_begin_alike_have_different_ids(tmp_path):
+def test_tiny_files_that_begin_alike_have_different_ids(tmp_path: Path) -> None:
     for name in "abc":
         written(tmp_path / f"{name}.jsonl", b"same\n" + name.encode() + b"\n")
     assert len(set(read_all(tmp_path, positions={}).ids)) == 6
@@ -279,7 +290,7 @@ def test_tiny_files_that_begin_alike_have_different_ids(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"one\n", events(10), events(5000)])
-def test_a_copy_is_skipped_and_counted_whether_compressed_or_not(tmp_path, content):
+def test_a_copy_is_skipped_and_counted_whether_compressed_or_not(tmp_path: Path, content: bytes) -> None:
     written(tmp_path / "a.jsonl", content)
     written(tmp_path / "b.jsonl.gz", gzip.compress(content))
     written(tmp_path / "c.jsonl", content)
@@ -295,13 +306,13 @@ def test_a_copy_is_skipped_and_counted_whether_compressed_or_not(tmp_path, conte
     assert (later.read(), later.report.copies) == (None, copies)
 
 
-def test_files_with_the_same_first_64_kb_are_read_both_under_different_ids(tmp_path):
+def test_files_with_the_same_first_64_kb_are_read_both_under_different_ids(tmp_path: Path) -> None:
     written(tmp_path / "a.jsonl", events(2000) + b"a\n")
     written(tmp_path / "b.jsonl", events(2000) + b"b\n")
     assert len(set(read_all(tmp_path).ids)) == 4002
 
 
-def test_a_copy_made_after_the_original_was_read_and_lost_is_still_known(tmp_path):
+def test_a_copy_made_after_the_original_was_read_and_lost_is_still_known(tmp_path: Path) -> None:
     path = written(tmp_path / "in/a.jsonl", events(3000))
     first = read_all(tmp_path / "in", positions={})
     shutil.copy(path, tmp_path / "in/b.jsonl")
@@ -309,7 +320,7 @@ def test_a_copy_made_after_the_original_was_read_and_lost_is_still_known(tmp_pat
     assert read_all(tmp_path / "in", positions=first.positions).values == []
 
 
-def test_again_reads_copies_and_what_was_read_before_once_per_run(tmp_path):
+def test_again_reads_copies_and_what_was_read_before_once_per_run(tmp_path: Path) -> None:
     written(tmp_path / "a.jsonl", events(300))
     written(tmp_path / "b.jsonl", events(300))
     first = read_all(tmp_path, positions={})
@@ -320,7 +331,7 @@ def test_again_reads_copies_and_what_was_read_before_once_per_run(tmp_path):
     assert read_all(tmp_path, positions=third.positions).values == []
 
 
-def test_a_killed_run_of_again_goes_on_and_does_not_begin_again(tmp_path):
+def test_a_killed_run_of_again_goes_on_and_does_not_begin_again(tmp_path: Path) -> None:
     written(tmp_path / "a.jsonl", events(300))
     written(tmp_path / "b.jsonl", events(300, start=300))
     positions = read_all(tmp_path, positions={}).positions

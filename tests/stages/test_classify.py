@@ -152,7 +152,12 @@ def test_what_cannot_be_read_becomes_a_dead_letter_and_the_batch_goes_on():
     outputs = _classified(records=(_raw(b"oops", 5), _raw(b"{}", 6)))
     assert len(outputs["classified-events"]) == 1
     letter = read_dead_letter(outputs["dead-letters"][0])
-    assert (letter.raw, letter.stage, letter.reason, letter.place) == (b"oops", "classify", "not_json", "raw-events/2/5")
+    assert (letter.raw, letter.stage, letter.reason, letter.place) == (
+        b"oops",
+        "classify",
+        "not_json",
+        "raw-events/2/5",
+    )
 
 
 def test_repaired_bytes_are_passed_on_with_the_original_beside_them():

@@ -84,9 +84,7 @@ def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str]) -> None:
         hosts = next(iter(row.hosts)) if len(row.hosts) == 1 else f"{len(row.hosts)}"
         place = f"{row.first.file}:{row.first.number}"
         texts = (rule.title, names, ", ".join(rule.techniques), f"{row.count:,}", hosts, place)
-        table.add_row(
-            Text(rule.level, style=_LEVEL_STYLES[rule.level]), *(Text(plain(text)) for text in texts)
-        )
+        table.add_row(Text(rule.level, style=_LEVEL_STYLES[rule.level]), *(Text(plain(text)) for text in texts))
     if table.row_count:
         Console().print(table)
 

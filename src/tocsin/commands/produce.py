@@ -30,7 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def add_input(parser: argparse.ArgumentParser) -> None:
     """Add the options for reading files."""
     parser.add_argument(
-        "--input", nargs="+", type=Path, default=[], metavar="PATH", help="files or folders to read; - is standard input"
+        "--input",
+        nargs="+",
+        type=Path,
+        default=[],
+        metavar="PATH",
+        help="files or folders to read; - is standard input",
     )
     parser.add_argument("--follow", action="store_true", help="go on reading as the files grow and rotate")
     add_setting(parser, "--again", "produce.again")

@@ -86,7 +86,9 @@ def _report(scanner: "Scanner", count: int) -> None:
     lines = [f"{scan.events:,} events of {report.files:,} files, {rules:,} rules: {count:,} detections"]
     lines += [f"{number:,} records could not be read: {reason}" for reason, number in scan.unreadable.most_common()]
     if scan.formats["unknown"]:
-        lines.append(f"{scan.formats['unknown']:,} events are of no known format: only rules without a product see them")
+        lines.append(
+            f"{scan.formats['unknown']:,} events are of no known format: only rules without a product see them"
+        )
     lines += [f"skipped `{path}`: a copy of `{original}`" for path, original in report.copies]
     lines += report.problems
     for line in lines:

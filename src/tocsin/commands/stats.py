@@ -22,12 +22,16 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
-    parser.add_argument("--output", type=Path, metavar="FILE", help="picture, .png or .svg (default: in the data directory)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="picture, .png or .svg (default: in the data directory)"
+    )
     parser.add_argument("--since", type=datetime.fromisoformat, metavar="TIME", help="events from then on (UTC)")
     parser.add_argument("--until", type=datetime.fromisoformat, metavar="TIME", help="events before then (UTC)")
     parser.add_argument("--host", metavar="HOST", help="events of one host")
     parser.add_argument("--min-level", choices=LEVELS, metavar="LEVEL", help="alerts of that level or above")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables; draw only with --output")
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object instead of tables; draw only with --output"
+    )
 
 
 def main(parsed: argparse.Namespace) -> int:

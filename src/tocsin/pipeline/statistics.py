@@ -26,4 +26,9 @@ def draw(statistics: Statistics, labels: Sequence[Label], path: Path) -> None:
 
 
 def _spans(labels: Sequence[Label]) -> list[LabelSpan]:
-    return label_spans((label.scenario, datetime.fromisoformat(label.time)) for label in labels)
+    """Name each attack by its scenario; by its run, where a scenario runs more than once."""
+    runs = {(label.scenario, label.run) for label in labels}
+    is_repeated = len(runs) > len({scenario for scenario, _ in runs})
+    return label_spans(
+        (label.run if is_repeated else label.scenario, datetime.fromisoformat(label.time)) for label in labels
+    )

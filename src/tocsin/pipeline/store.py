@@ -49,4 +49,6 @@ def list_commits(bus: EmbeddedBus, manifest: Manifest) -> None:
     """List what was committed and, because of a crash, is not listed yet."""
     for partition, (_, end) in bus.ends(STORE_COMMITS).items():
         while (offset := manifest.next_offset(partition)) < end:
-            manifest.catch_up(partition, end, bus.read_from(STORE_COMMITS, partition, offset, _READ_AT_ONCE), clock_us())
+            manifest.catch_up(
+                partition, end, bus.read_from(STORE_COMMITS, partition, offset, _READ_AT_ONCE), clock_us()
+            )

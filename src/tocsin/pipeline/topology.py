@@ -42,5 +42,7 @@ def open_bus(config: Config) -> EmbeddedBus:
 def existing_bus(config: Config) -> EmbeddedBus:
     """Open a bus that is there already. Raises ConfigError where there is none."""
     if not config.bus_folder.is_dir():
-        raise ConfigError(f"bus: there is none in `{config.bus_folder}`; `tocsin run` makes one, or give --data or --bus")
+        raise ConfigError(
+            f"bus: there is none in `{config.bus_folder}`; `tocsin run` makes one, or give --data or --bus"
+        )
     return open_bus(config)

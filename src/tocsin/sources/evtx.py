@@ -137,6 +137,7 @@ class EvtxReader:
                 self._end_with(chunk)
             elif chunk.count(0) < CHUNK_BYTES:  # Windows makes room ahead: chunks of zeros
                 self._items = self._parsed(chunk)
+                self._look_for_gap(chunk)
             if self._within < len(self._items):
                 return True
         return False
@@ -166,15 +167,15 @@ class EvtxReader:
         items = [_item(record) for record in parsed if record.text]
         if len(items) < len(parsed):
             items = _with_damage(chunk, parsed)
-        self._look_for_gap(chunk, items)
         return items
 
-    def _look_for_gap(self, chunk: bytes, items: list[_Item]) -> None:
-        """The parser passes over zeroed records without a word."""
+    def _look_for_gap(self, chunk: bytes) -> None:
+        """Compare with the chunk's header: the parser passes over zeroed records without a word."""
         first, last = _CHUNK_NUMBERS.unpack_from(chunk)
         named = last - first + 1
-        if len(items) < named <= _MAX_CHUNK_RECORDS and not any(item.damage for item in items):
-            self._on_gap(f"its chunk at byte {self._offset} names {named} records, {len(items)} can be read")
+        given = len(self._items)
+        if given < named <= _MAX_CHUNK_RECORDS and not any(item.damage for item in self._items):
+            self._on_gap(f"its chunk at byte {self._offset} names {named} records, {given} can be read")
 
 
 def _item(record: Parsed) -> _Item:

@@ -104,10 +104,7 @@ class LinesReader:
                 break
             number += 1
             raw: Line
-            if is_plain and isinstance(line, bytes):
-                raw = line.removesuffix(b"\r")
-            else:
-                raw = self._text_of(line, offset)
+            raw = line.removesuffix(b"\r") if is_plain and isinstance(line, bytes) else self._text_of(line, offset)
             if len(raw) > max_bytes or isinstance(raw, LongLine):
                 self._set_aside(raw, number, offset, now, portion)
             elif raw:
