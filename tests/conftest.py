@@ -1,6 +1,9 @@
-"""What many tests need: the data beside the project."""
+"""What many tests need: the data beside the project, and programs that run beside the test."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,3 +19,27 @@ def shared_data() -> Path:
     if os.environ.get("TOCSIN_REQUIRE_DATA") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a program given as text, with arguments; what still runs at the end of the test is killed."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_one(program: str, *arguments: object, **environment: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-c", program, *map(str, arguments)]
+        started.append(
+            subprocess.Popen(
+                command,
+                env={**os.environ, **environment},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.communicate()

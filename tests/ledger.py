@@ -24,8 +24,7 @@ def records_of_file(path: Path) -> Iterator[bytes]:
     if path.suffix == ".evtx":
         yield from _records_of_evtx(path)
         return
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         for line in file:
             raw = line.removesuffix(b"\n").removesuffix(b"\r")
             if raw:
@@ -37,7 +36,9 @@ def _records_of_evtx(path: Path) -> Iterator[bytes]:
     records = iter(PyEvtxParser(str(path)).records_json())
     while True:
         try:
-            yield next(records)["data"].encode()
+            record = next(records)
+            assert record is not None
+            yield record["data"].encode()
         except StopIteration:
             return
         except RuntimeError:

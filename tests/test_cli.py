@@ -12,25 +12,26 @@ _COMMANDS = ("run", "produce", "classify", "store", "maintain", "scan", "stats",
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
-def test_the_help_of_every_command_has_examples(tmp_path: Path, command: str):
+def test_the_help_of_every_command_has_examples(tmp_path: Path, command: str) -> None:
     done = tocsin(command, "--help", cwd=tmp_path)
     assert done.returncode == 0
     assert f"tocsin {command}" in done.stdout.partition("examples:")[2]
 
 
-def test_help_imports_nothing_heavy(tmp_path: Path):
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     done = tocsin("--help", cwd=tmp_path, environment={"PYTHONPROFILEIMPORTTIME": "1"})
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "tocsin.cli" in imported
     assert not imported & {"pyarrow", "duckdb", "sigma", "matplotlib", "rich", "orjson", "msgspec", "evtx", "numpy"}
 
 
-def test_all_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path):
+def test_all_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path) -> None:
     done = tocsin("run", "--count", "many", "--alert-level", "loud", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "tocsin: command line: produce.count is `many`; a whole number of at least 0 is needed",
-        "tocsin: command line: classify.alert_level is `loud`; one of informational, low, medium, high, critical is needed",
+        "tocsin: command line: classify.alert_level is `loud`;"
+        " one of informational, low, medium, high, critical is needed",
     ]
     assert list(tmp_path.iterdir()) == []
 
@@ -38,13 +39,13 @@ def test_all_that_is_wrong_with_the_settings_is_said_at_once(tmp_path: Path):
 @pytest.mark.parametrize(
     "arguments", [("lag",), ("stats",), ("query", "SELECT 1")], ids=lambda arguments: str(arguments[0])
 )
-def test_a_command_that_needs_a_data_directory_says_what_makes_one(tmp_path: Path, arguments: tuple[str, ...]):
+def test_a_command_that_needs_a_data_directory_says_what_makes_one(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = tocsin(*arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "`tocsin run`" in done.stderr
 
 
-def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path):
+def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "rule.yml").write_text(
         "title: Notepad\nid: 11111111-2222-3333-4444-555555555555\nlevel: low\nauthor: Ann\n"
         "tags: [attack.execution, attack.t1204.002]\nlogsource: {category: process_creation, product: windows}\n"
@@ -77,7 +78,7 @@ def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path):
     assert found[0]["time"].startswith(first["@timestamp"][:19])
 
 
-def test_scan_as_csv_has_no_formulas_and_as_a_table_no_control_characters(tmp_path: Path):
+def test_scan_as_csv_has_no_formulas_and_as_a_table_no_control_characters(tmp_path: Path) -> None:
     (tmp_path / "rule.yml").write_text(
         "title: Any\nlevel: low\nlogsource: {product: windows}\n"
         "detection: {selection: {EventID: 1}, condition: selection}\n"
@@ -91,7 +92,7 @@ def test_scan_as_csv_has_no_formulas_and_as_a_table_no_control_characters(tmp_pa
     assert "'=cmd()" in rows.stdout
 
 
-def test_scan_reports_a_bad_rule_by_its_line_and_goes_on(tmp_path: Path):
+def test_scan_reports_a_bad_rule_by_its_line_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "bad.yml").write_text(
         "title: Bad\nlogsource: {product: windows}\ndetection:\n  selection:\n    Image|containz: x\n"
         "  condition: selection\n"
@@ -102,7 +103,7 @@ def test_scan_reports_a_bad_rule_by_its_line_and_goes_on(tmp_path: Path):
     assert "bad.yml:5: unknown modifier 'containz' in 'Image|containz'; did you mean 'contains'?" in done.stderr
 
 
-def test_rules_check_passes_on_the_built_in_pack_and_fails_on_a_rule_that_does_not_fire(tmp_path: Path):
+def test_rules_check_passes_on_the_built_in_pack_and_fails_on_a_rule_that_does_not_fire(tmp_path: Path) -> None:
     assert tocsin("rules", "check", cwd=tmp_path).returncode == 0
     (tmp_path / "rule.yml").write_text(
         "title: Never\nlogsource: {product: windows}\ndetection: {selection: {EventID: 1}, condition: selection}\n"
@@ -113,13 +114,13 @@ def test_rules_check_passes_on_the_built_in_pack_and_fails_on_a_rule_that_does_n
     assert "rule.events.yml:2" in done.stderr
 
 
-def test_config_show_masks_nothing_it_need_not_and_says_where_each_setting_comes_from(tmp_path: Path):
+def test_config_show_masks_nothing_it_need_not_and_says_where_each_setting_comes_from(tmp_path: Path) -> None:
     done = tocsin("config", "show", cwd=tmp_path, environment={"TOCSIN_PRODUCE_HOSTS": "9"})
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("produce.hosts"))
     assert line.split() == ["produce.hosts", "9", "environment", "variable", "TOCSIN_PRODUCE_HOSTS"]
 
 
-def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path):
+def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path) -> None:
     assert tocsin("run", "--count", 1000, "--data", "data", cwd=tmp_path).returncode == 0
     done = tocsin("stats", "--data", "data", "--output", "picture.svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

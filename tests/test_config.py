@@ -13,7 +13,7 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_flag_counts_over_the_environment_over_the_file_over_the_default():
+def test_a_flag_counts_over_the_environment_over_the_file_over_the_default() -> None:
     Path("tocsin.toml").write_text("[classify]\nalert_level = 'low'\nworkers = 2\n[produce]\nhosts = 7\n")
     environment = {"TOCSIN_CLASSIFY_ALERT_LEVEL": "high", "TOCSIN_CLASSIFY_WORKERS": "3"}
     config = load_config({"classify.alert_level": "critical"}, environment)
@@ -24,7 +24,7 @@ def test_a_flag_counts_over_the_environment_over_the_file_over_the_default():
     assert said["store.workers"] == (1, "default")
 
 
-def test_everything_that_is_wrong_is_reported_at_once():
+def test_everything_that_is_wrong_is_reported_at_once() -> None:
     Path("tocsin.toml").write_text("[classify]\nalert_levle = 'low'\nworkers = 0\n")
     environment = {"TOCSIN_PRODUCE_HOST": "3", "TOCSIN_STORE_RETENTION_DAYS": "nan"}
     with pytest.raises(ConfigError) as caught:
@@ -38,20 +38,20 @@ def test_everything_that_is_wrong_is_reported_at_once():
     ]
 
 
-def test_a_file_that_is_no_toml_is_an_error_with_its_place():
+def test_a_file_that_is_no_toml_is_an_error_with_its_place() -> None:
     Path("tocsin.toml").write_text("data = \n")
     with pytest.raises(ConfigError, match=r"tocsin.toml: .*line 1"):
         load_config({}, {})
 
 
-def test_lists_are_given_by_flags_by_the_file_or_with_the_path_separator():
+def test_lists_are_given_by_flags_by_the_file_or_with_the_path_separator() -> None:
     Path("tocsin.toml").write_text("[classify]\nrules = ['a', 'b']\n")
     assert load_config({}, {})["classify.rules"] == (Path("a"), Path("b"))
     assert load_config({}, {"TOCSIN_CLASSIFY_RULES": "c:d"})["classify.rules"] == (Path("c"), Path("d"))
     assert load_config({"classify.rules": ["e"]}, {})["classify.rules"] == (Path("e"),)
 
 
-def test_a_child_process_gets_the_same_settings_through_its_environment():
+def test_a_child_process_gets_the_same_settings_through_its_environment() -> None:
     Path("tocsin.toml").write_text("[classify]\nrules = ['a', 'b']\n[produce]\nagain = true\n")
     parent = load_config({"produce.rate": "50", "data": "somewhere"}, {})
     Path("tocsin.toml").unlink()
@@ -60,11 +60,11 @@ def test_a_child_process_gets_the_same_settings_through_its_environment():
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://x", "file:"])
-def test_a_bus_of_an_unknown_kind_is_refused(url: str):
+def test_a_bus_of_an_unknown_kind_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="use file:DIR"):
         _ = load_config({"bus": url}, {}).bus_folder
 
 
-def test_the_bus_lies_in_the_data_directory_unless_it_is_named():
+def test_the_bus_lies_in_the_data_directory_unless_it_is_named() -> None:
     assert load_config({"data": "d"}, {}).bus_folder == Path("d/bus")
     assert load_config({"bus": "file:/x/y"}, {}).bus_folder == Path("/x/y")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -13,7 +14,7 @@ import pytest
 from tocsin.supervisor import StageFailedError, Supervisor
 
 
-def _wait_for(condition, seconds: float = 10.0) -> None:
+def _wait_for(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
@@ -21,13 +22,13 @@ def _wait_for(condition, seconds: float = 10.0) -> None:
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path):
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     made = Supervisor(tmp_path / "logs", {"TOCSIN_DATA": str(tmp_path / "data")})
     yield made
     made.stop_all()
 
 
-def test_a_child_that_is_killed_is_started_again(supervisor: Supervisor):
+def test_a_child_that_is_killed_is_started_again(supervisor: Supervisor) -> None:
     supervisor.start("classify", ["classify"])
     first = supervisor.pid("classify")
     assert first
@@ -43,13 +44,13 @@ def test_a_child_that_is_killed_is_started_again(supervisor: Supervisor):
     assert supervisor.restarts() == {"classify": 1}
 
 
-def test_a_child_that_refuses_its_settings_ends_it_all_with_its_last_words(supervisor: Supervisor):
+def test_a_child_that_refuses_its_settings_ends_it_all_with_its_last_words(supervisor: Supervisor) -> None:
     supervisor.start("classify", ["classify", "--alert-level", "loud"])
     with pytest.raises(StageFailedError, match=r"classify ended with exit code 2(.|\n)*alert_level is `loud`"):
-        _wait_for(lambda: supervisor.watch() is None)
+        _wait_for(lambda: not supervisor.watch() and False)
 
 
-def test_a_child_that_is_stopped_ends_by_itself(supervisor: Supervisor):
+def test_a_child_that_is_stopped_ends_by_itself(supervisor: Supervisor) -> None:
     supervisor.start("classify", ["classify"])
     process = psutil.Process(supervisor.pid("classify"))
     _wait_for(lambda: process.num_threads() > 1)
@@ -58,7 +59,7 @@ def test_a_child_that_is_stopped_ends_by_itself(supervisor: Supervisor):
     assert not process.is_running()
 
 
-def test_children_end_when_their_supervisor_is_killed(tmp_path: Path):
+def test_children_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from tocsin.supervisor import Supervisor\n"
         f"s = Supervisor(Path({str(tmp_path)!r}), {{'TOCSIN_DATA': {str(tmp_path / 'data')!r}}})\n"

@@ -177,7 +177,7 @@ class StopSignal:
 def supervise_workers(
     stage: str, supervisor: Supervisor, workers: Workers, helpers: Workers, is_stopped: StopSignal
 ) -> None:
-    """Run workers until all have finished or a stop, and their helpers as long. Raises ConfigError: one cannot go on."""
+    """Run workers until all have finished or a stop, and helpers as long. Raises ConfigError: one cannot go on."""
     try:
         for name, arguments in {**helpers, **workers}.items():
             supervisor.start(name, arguments)

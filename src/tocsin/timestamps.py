@@ -1,7 +1,13 @@
-"""Write times as text: UTC, microseconds, RFC 3339."""
+"""Times: microseconds since 1970, UTC; as text by RFC 3339."""
 
+import time
 from datetime import UTC, datetime
 from functools import lru_cache
+
+
+def clock_us() -> int:
+    """Return the time now: UTC, microseconds since 1970."""
+    return time.time_ns() // 1000
 
 
 def iso_utc(time_us: int) -> str:

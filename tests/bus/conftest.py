@@ -1,8 +1,5 @@
-"""A bus in a fresh folder, any number of clients of it, and programs that run beside the test."""
+"""A bus in a fresh folder, and any number of clients of it."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -33,27 +30,3 @@ def connect(folder: Path) -> Iterator[Callable[[], EmbeddedBus]]:
 @pytest.fixture
 def bus(connect: Callable[[], EmbeddedBus]) -> EmbeddedBus:
     return connect()
-
-
-@pytest.fixture
-def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
-    """Start a program given as text, with arguments; what still runs at the end of the test is killed."""
-    started: list[subprocess.Popen[str]] = []
-
-    def start_one(program: str, *arguments: object, **environment: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-c", program, *map(str, arguments)]
-        started.append(
-            subprocess.Popen(
-                command,
-                env={**os.environ, **environment},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return started[-1]
-
-    yield start_one
-    for process in started:
-        process.kill()
-        process.communicate()

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-
 from tests.command import start_tocsin, tocsin
 from tests.ledger import Ledger, records_of_files
 from tests.windows_events import flat_lines
+
 from tocsin.bus import embedded
 from tocsin.sinks import compact, writer
 
@@ -28,7 +28,7 @@ def _inputs(folder: Path, files: int, lines: int) -> list[Path]:
     return paths
 
 
-def test_thirty_kills_of_any_stage_at_random_lose_and_double_nothing(tmp_path: Path):
+def test_thirty_kills_of_any_stage_at_random_lose_and_double_nothing(tmp_path: Path) -> None:
     paths = _inputs(tmp_path / "logs", files=8, lines=100_000)
     rng = random.Random(20260112)
     command = ("run", "--input", "logs", "--data", "data")
@@ -64,7 +64,7 @@ _STAGE_FAILPOINTS = [
 
 
 @pytest.mark.parametrize(("stage", "name"), _STAGE_FAILPOINTS)
-def test_a_death_at_a_fail_point_loses_and_doubles_nothing(tmp_path: Path, stage: str, name: str):
+def test_a_death_at_a_fail_point_loses_and_doubles_nothing(tmp_path: Path, stage: str, name: str) -> None:
     paths = _inputs(tmp_path / "logs", files=3, lines=400)
     died = tmp_path / "died"
     commands = {
@@ -91,7 +91,7 @@ def test_a_death_at_a_fail_point_loses_and_doubles_nothing(tmp_path: Path, stage
 
 
 @pytest.mark.parametrize("name", compact.FAILPOINTS)
-def test_a_death_during_maintenance_changes_nothing_that_is_stored(tmp_path: Path, name: str):
+def test_a_death_during_maintenance_changes_nothing_that_is_stored(tmp_path: Path, name: str) -> None:
     paths = _inputs(tmp_path / "logs", files=3, lines=400)
     for path in paths:
         for command in (

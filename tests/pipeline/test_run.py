@@ -11,7 +11,7 @@ from tests.ledger import Ledger, records_of_files
 from tests.windows_events import flat_lines
 
 
-def test_a_simulated_run_stores_every_event_and_sums_up(tmp_path: Path):
+def test_a_simulated_run_stores_every_event_and_sums_up(tmp_path: Path) -> None:
     done = tocsin("run", "--count", 3000, "--data", "data", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert query(tmp_path / "data", "SELECT count(*) AS events FROM events") == [{"events": 3000}]
@@ -23,14 +23,14 @@ def test_a_simulated_run_stores_every_event_and_sums_up(tmp_path: Path):
     assert "produced to stored, p99" in done.stdout
 
 
-def test_the_same_seed_gives_the_same_bytes_and_ids_in_another_data_directory(tmp_path: Path):
+def test_the_same_seed_gives_the_same_bytes_and_ids_in_another_data_directory(tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert tocsin("run", "--count", 1200, "--seed", 7, "--data", name, cwd=tmp_path).returncode == 0
     one, two = Ledger.of(tmp_path / "one"), Ledger.of(tmp_path / "two")
     assert (one.rows, one.ids) == (two.rows, two.ids)
 
 
-def test_a_finished_run_started_again_adds_nothing_and_says_so(tmp_path: Path):
+def test_a_finished_run_started_again_adds_nothing_and_says_so(tmp_path: Path) -> None:
     for _ in range(2):
         done = tocsin("run", "--count", 500, "--data", "data", cwd=tmp_path)
         assert done.returncode == 0
@@ -38,7 +38,7 @@ def test_a_finished_run_started_again_adds_nothing_and_says_so(tmp_path: Path):
     assert Ledger.of(tmp_path / "data").rows.total() == 500
 
 
-def test_files_with_broken_records_are_stored_or_dead_letters_and_nothing_else(tmp_path: Path):
+def test_files_with_broken_records_are_stored_or_dead_letters_and_nothing_else(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     broken = break_some(flat_lines(2000), count=70, seed=3)
@@ -52,7 +52,7 @@ def test_files_with_broken_records_are_stored_or_dead_letters_and_nothing_else(t
     assert sorted(ledger.reasons.elements()) == sorted(expected)
 
 
-def test_a_copy_of_a_file_is_skipped_and_said(tmp_path: Path):
+def test_a_copy_of_a_file_is_skipped_and_said(tmp_path: Path) -> None:
     content = b"\n".join(flat_lines(300))
     (tmp_path / "a.jsonl").write_bytes(content)
     (tmp_path / "b.jsonl.gz").write_bytes(gzip.compress(content))
@@ -61,7 +61,7 @@ def test_a_copy_of_a_file_is_skipped_and_said(tmp_path: Path):
     assert "copy" in done.stdout
 
 
-def test_the_stages_work_one_by_one_on_the_same_bus(tmp_path: Path):
+def test_the_stages_work_one_by_one_on_the_same_bus(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(flat_lines(500)))
     for arguments in (
         ["produce", "--input", "a.jsonl"],
@@ -75,7 +75,7 @@ def test_the_stages_work_one_by_one_on_the_same_bus(tmp_path: Path):
     assert sum(partition["records"] for partition in lag) == 0
 
 
-def test_a_data_directory_of_a_newer_version_is_refused(tmp_path: Path):
+def test_a_data_directory_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     assert tocsin("run", "--count", 100, "--data", "data", cwd=tmp_path).returncode == 0
     for name in ("bus/bus.sqlite", "store/manifest.sqlite"):
         with sqlite3.connect(tmp_path / "data" / name) as connection:

@@ -64,7 +64,7 @@ def _raw(value: bytes, offset: int = 5) -> Record:
     return Record(record.value, b"", record.headers, record.timestamp_us, "raw-events", 2, offset)
 
 
-def test_a_classified_event_is_its_verdict_followed_by_its_own_bytes_unchanged():
+def test_a_classified_event_is_its_verdict_followed_by_its_own_bytes_unchanged() -> None:
     value = b'{"a" : 1.0,"b":"\\u00e9"}'
     (record,) = _classified(_ENCODED, _START, records=(_raw(value),))["classified-events"]
     at = int(record.header(EVENT_AT_HEADER) or 0)
@@ -124,14 +124,16 @@ def test_a_classified_event_is_its_verdict_followed_by_its_own_bytes_unchanged()
         ((_WHOAMI, _ENCODED, _START), "detection", "high", ["TA0002", "TA0006"]),
     ],
 )
-def test_the_verdict_sums_up_detections_alone(rules, basis, level, tactics):
+def test_the_verdict_sums_up_detections_alone(
+    rules: tuple[_Rule, ...], basis: str, level: str | None, tactics: list[str]
+) -> None:
     (record,) = _classified(*rules, records=(_raw(b"{}"),))["classified-events"]
     verdict = orjson.loads(record.value)["tocsin"]["verdict"]
     assert (verdict["basis"], verdict["level"]) == (basis, level)
     assert [tactic["id"] for tactic in verdict["tactics"]] == tactics
 
 
-def test_a_detection_below_the_alert_level_is_no_alert():
+def test_a_detection_below_the_alert_level_is_no_alert() -> None:
     outputs = _classified(_WHOAMI, _ENCODED, records=(_raw(b"{}"),))
     (alert,) = outputs["alerts"]
     told = orjson.loads(alert.value)["tocsin"]
@@ -140,7 +142,7 @@ def test_a_detection_below_the_alert_level_is_no_alert():
     assert orjson.loads(classified.value)["tocsin"]["alerts"] == [told["alert_id"]]
 
 
-def test_two_rows_with_the_same_event_id_have_different_alerts():
+def test_two_rows_with_the_same_event_id_have_different_alerts() -> None:
     first, second = _classified(_ENCODED, records=(_raw(b"{}", 5), _raw(b"{}", 6)))["alerts"]
     one, other = orjson.loads(first.value)["tocsin"], orjson.loads(second.value)["tocsin"]
     assert one["event_id"] == other["event_id"]
@@ -148,7 +150,7 @@ def test_two_rows_with_the_same_event_id_have_different_alerts():
     assert one["sighting"] == other["sighting"]
 
 
-def test_what_cannot_be_read_becomes_a_dead_letter_and_the_batch_goes_on():
+def test_what_cannot_be_read_becomes_a_dead_letter_and_the_batch_goes_on() -> None:
     outputs = _classified(records=(_raw(b"oops", 5), _raw(b"{}", 6)))
     assert len(outputs["classified-events"]) == 1
     letter = read_dead_letter(outputs["dead-letters"][0])
@@ -160,7 +162,7 @@ def test_what_cannot_be_read_becomes_a_dead_letter_and_the_batch_goes_on():
     )
 
 
-def test_repaired_bytes_are_passed_on_with_the_original_beside_them():
+def test_repaired_bytes_are_passed_on_with_the_original_beside_them() -> None:
     (record,) = _classified(records=(_raw(b'{"a":"\xff"}'),))["classified-events"]
     decoded = orjson.loads(record.value)
     assert decoded["event"] == {"a": "\ufffd"}
@@ -168,7 +170,7 @@ def test_repaired_bytes_are_passed_on_with_the_original_beside_them():
     assert decoded["tocsin"]["flags"] == ["repaired_utf8"]
 
 
-def test_a_record_without_our_stamp_gets_an_id_from_its_place_and_bytes():
+def test_a_record_without_our_stamp_gets_an_id_from_its_place_and_bytes() -> None:
     bare = Record(b"{}", timestamp_us=_NOON_US, topic="raw-events", partition=1, offset=9)
     (first,) = _classified(records=(bare,))["classified-events"]
     (again,) = _classified(records=(bare,))["classified-events"]
@@ -176,7 +178,7 @@ def test_a_record_without_our_stamp_gets_an_id_from_its_place_and_bytes():
     assert orjson.loads(first.value)["tocsin"]["ingest_time"] == "2026-01-01T12:00:00.000000Z"
 
 
-def test_a_header_that_came_with_the_record_cannot_pose_as_ours():
+def test_a_header_that_came_with_the_record_cannot_pose_as_ours() -> None:
     posing = Record(b'{"a":1}', headers=((EVENT_AT_HEADER, b"1"),), topic="raw-events", partition=0, offset=0)
     (record,) = _classified(records=(posing,))["classified-events"]
     assert record.value[int(record.header(EVENT_AT_HEADER) or 0) : -1] == b'{"a":1}'

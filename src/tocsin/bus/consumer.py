@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tocsin.bus.locks import FileLock
 from tocsin.errors import ConfigError
 from tocsin.event import Record
 from tocsin.flow import Batch, TopicPartition
+from tocsin.locks import FileLock
 
 _FIRST_PAUSE_SECONDS = 0.005  # between two looks; longer and longer while nothing comes
 _LONGEST_PAUSE_SECONDS = 0.02

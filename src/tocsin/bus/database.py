@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tocsin.bus.locks import WriteTurn
 from tocsin.errors import ConfigError, DeliveryError
+from tocsin.locks import WriteTurn
 
 _VERSION = 1
 _PAGE_BYTES = 16_384  # a block of records is some hundred KB: fewer, larger pages

@@ -11,13 +11,13 @@ from urllib.parse import quote
 from tocsin.bus.codec import DamagedBlockError, pack, unpack, unpacked_bytes
 from tocsin.bus.consumer import ConsumerSettings, EmbeddedConsumer
 from tocsin.bus.database import Database
-from tocsin.bus.locks import FileLock
 from tocsin.bus.network import network_file_system_of
 from tocsin.bus.retention import retain
 from tocsin.errors import ConfigError
 from tocsin.event import Record
 from tocsin.failpoints import failpoint
 from tocsin.flow import Batch, Outputs, PartitionLag, TopicPartition, TopicSettings
+from tocsin.locks import FileLock
 
 __all__ = ["FAILPOINTS", "ConsumerSettings", "EmbeddedBus", "EmbeddedCommitter", "EmbeddedConsumer"]
 

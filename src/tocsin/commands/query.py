@@ -10,7 +10,7 @@ HELP = "ask the store in SQL"
 EXAMPLES = """\
 examples:
   tocsin query "SELECT rule_title, level, count(*) AS alerts FROM alerts GROUP BY ALL ORDER BY alerts DESC"
-  tocsin query "SELECT time, host, \\"user\\", event->>'$.Event.EventData.CommandLine' FROM events WHERE level = 'critical'"
+  tocsin query "SELECT time, host, event->>'$.Event.EventData.CommandLine' FROM events WHERE level = 'critical'"
   tocsin query "SELECT reason, count(*) FROM dead_letters GROUP BY 1" --json
   tocsin query "DESCRIBE events"
 """

@@ -9,11 +9,12 @@ from tocsin.event import RAW_EVENTS
 from tocsin.flow import pump
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.rules import load_rule_set
-from tocsin.pipeline.topology import CLASSIFY_GROUP, clock_us, open_bus
+from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
 from tocsin.rules.attack import Attack
 from tocsin.schema.normalise import normalise
 from tocsin.stages.classify import Classify, ClassifySettings
 from tocsin.telemetry.meter import StageMeter
+from tocsin.timestamps import clock_us
 
 
 def classify(

@@ -4,9 +4,10 @@ import logging
 
 from tocsin.config import Config
 from tocsin.errors import DeliveryError
-from tocsin.pipeline.topology import clock_us, open_bus
+from tocsin.pipeline.topology import open_bus
 from tocsin.sinks.compact import Maintenance, MaintenanceSettings
 from tocsin.supervisor import StopSignal
+from tocsin.timestamps import clock_us
 
 log = logging.getLogger(__name__)
 

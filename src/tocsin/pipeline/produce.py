@@ -6,11 +6,12 @@ from pathlib import Path
 from tocsin.config import Config
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import Batch, Outputs, Source, pump
-from tocsin.pipeline.topology import clock_us, open_bus
+from tocsin.pipeline.topology import open_bus
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.report import FilesReport
 from tocsin.sources.simulator import SimulatorSettings, SimulatorSource
 from tocsin.telemetry.meter import StageMeter
+from tocsin.timestamps import clock_us
 
 _OWNER = "produce"
 

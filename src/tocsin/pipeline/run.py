@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.bus.embedded import EmbeddedBus
-from tocsin.bus.locks import FileLock
 from tocsin.config import Config
 from tocsin.errors import ConfigError
 from tocsin.event import RAW_EVENTS
+from tocsin.locks import FileLock
 from tocsin.pipeline.labels import write_labels
 from tocsin.pipeline.progress import Progress, ProgressReader
 from tocsin.pipeline.topology import open_bus

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tocsin.config import Config
 from tocsin.pipeline.rules import RuleSet, load_rule_set
-from tocsin.pipeline.topology import clock_us
 from tocsin.rules.attack import Attack
 from tocsin.schema.normalise import normalise
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.stages.scan import Detection, Scan
+from tocsin.timestamps import clock_us
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,21 @@ class Scanner:
 
     def detections(self, is_stopped: Callable[[], bool], on_batch: Callable[[], None]) -> Iterator[Detection]:
         """Yield detections until all files are read, or a stop; those of the baseline, which are ordinary, left out."""
-        while not is_stopped():
-            batch = self.source.read()
-            if batch is None:
-                return
-            yield from (found for found in self.scan.detections(batch) if not found.rule.is_baseline)
-            on_batch()
+        try:
+            while not is_stopped():
+                batch = self.source.read()
+                if batch is None:
+                    return
+                yield from (found for found in self.scan.detections(batch) if not found.rule.is_baseline)
+                on_batch()
+        finally:
+            self.source.close()
 
 
 def open_scan(config: Config, paths: Sequence[Path], rules: Sequence[Path]) -> Scanner:
     """Prepare a scan of `paths`. With `rules`, they replace the built-in pack."""
     attack = Attack.load()
     rule_set = load_rule_set(attack, rules, builtin=not rules)
-    source = FilesSource(FilesSettings(tuple(paths)), {}, clock_us)
+    source = FilesSource(FilesSettings(tuple(paths)), None, clock_us)
     scan = Scan(partial(normalise, timezone=config["classify.timezone"]), rule_set.matcher)
     return Scanner(attack, rule_set, source, scan)

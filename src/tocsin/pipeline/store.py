@@ -7,10 +7,11 @@ from tocsin.config import Config
 from tocsin.event import CLASSIFIED_EVENTS, DEAD_LETTERS, STORE_COMMITS
 from tocsin.flow import pump
 from tocsin.pipeline.idle import UntilIdle
-from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, clock_us, open_bus
+from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, open_bus
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.writer import StoreCommitter, StoreSettings, StoreWriter
 from tocsin.telemetry.meter import StageMeter
+from tocsin.timestamps import clock_us
 
 _MAX_RECORDS = 10_000
 _LINGER_SECONDS = 0.3  # a batch is a segment: wait for it to fill rather than write many small ones
@@ -26,14 +27,15 @@ def store(
 ) -> None:
     """Store this worker's share until a stop, or until nothing was left, here and for classify, for `until_idle` s."""
     bus = open_bus(config)
+    reading = ConsumerSettings(worker, config["store.workers"], _MAX_RECORDS, _LINGER_SECONDS)
+    consumer = bus.consumer(STORE_GROUP, [CLASSIFIED_EVENTS, DEAD_LETTERS], reading)
+    # Only now, behind the locks on its partitions, is the last commit of this writer the last one.
     manifest = Manifest(config.store_folder)
     list_commits(bus, manifest)
     name = f"w{worker}"
     settings = StoreSettings(csv_bytes=int(config["store.csv_mb"] * 2**20))
     writer = StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings, meter.spend)
     manifest.close()
-    reading = ConsumerSettings(worker, config["store.workers"], _MAX_RECORDS, _LINGER_SECONDS)
-    consumer = bus.consumer(STORE_GROUP, [CLASSIFIED_EVENTS, DEAD_LETTERS], reading)
     committer = StoreCommitter(writer, bus.committer(group=STORE_GROUP))
     groups = [CLASSIFY_GROUP, STORE_GROUP]
     stop = is_stopped if until_idle is None else UntilIdle(bus, groups, until_idle, is_stopped)
@@ -46,9 +48,10 @@ def store(
 
 
 def list_commits(bus: EmbeddedBus, manifest: Manifest) -> None:
-    """List what was committed and, because of a crash, is not listed yet."""
+    """List what was committed and, because of a crash, is not listed yet. Raises ConfigError: another bus's store."""
     for partition, (_, end) in bus.ends(STORE_COMMITS).items():
-        while (offset := manifest.next_offset(partition)) < end:
-            manifest.catch_up(
-                partition, end, bus.read_from(STORE_COMMITS, partition, offset, _READ_AT_ONCE), clock_us()
-            )
+        while True:
+            records = bus.read_from(STORE_COMMITS, partition, manifest.next_offset(partition), _READ_AT_ONCE)
+            manifest.catch_up(partition, end, records, clock_us())
+            if manifest.next_offset(partition) >= end:
+                break

@@ -1,7 +1,5 @@
 """The topics, and the groups that read them."""
 
-import time
-
 from tocsin.bus.embedded import EmbeddedBus
 from tocsin.config import Config
 from tocsin.errors import ConfigError
@@ -12,11 +10,6 @@ CLASSIFY_GROUP = "classify"
 STORE_GROUP = "store"
 
 _FOREVER_SECONDS = 100 * 365 * 86_400
-
-
-def clock_us() -> int:
-    """Return the time: UTC, microseconds since 1970."""
-    return time.time_ns() // 1000
 
 
 def open_bus(config: Config) -> EmbeddedBus:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tocsin.locks import FileLock
 from tocsin.sinks.layout import utc_date
-from tocsin.sinks.lock import StoreLock
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.merge import due_groups, merge
 from tocsin.sinks.retention import delete_garbage, delete_orphans, expire
@@ -53,7 +53,7 @@ class Maintenance:
         self._folder = folder
         self._settings = settings
         self._manifest = Manifest(folder)
-        self._lock = StoreLock(folder / "maintenance.lock")
+        self._lock = FileLock(folder / "maintenance.lock")
 
     def close(self) -> None:
         self._manifest.close()
@@ -63,7 +63,7 @@ class Maintenance:
 
         Raises ConfigError when a listed file cannot be read, OSError when the disk takes no more: run it again later.
         """
-        if not self._lock.acquire():
+        if not self._lock.try_acquire():
             return None
         try:
             return self._run(now_us)

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DeliveryError
 from tocsin.event import Record
 from tocsin.failpoints import failpoint
 from tocsin.sinks.files import make_directory
@@ -228,6 +228,8 @@ class Manifest:
             failpoint("store.manifest.before_commit")
             self._connection.execute("COMMIT")
             failpoint("store.manifest.after_commit")
+        except sqlite3.OperationalError as error:
+            raise DeliveryError(f"store: `{self._path}` cannot be written: {error}; free some space") from error
         except sqlite3.Error as error:
             raise ConfigError(
                 f"store: `{self._path}` cannot be written: {error}. Nothing that was stored is lost; free some space or"

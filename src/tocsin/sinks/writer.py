@@ -1,5 +1,7 @@
 """Store batches: segments and CSV first, durable under their final names, then one record that names them."""
 
+import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,15 +14,17 @@ from tocsin.dead_letter import dead_letter_record
 from tocsin.errors import ConfigError, DecodeError, DeliveryError
 from tocsin.event import DEAD_LETTERS, STAMP_HEADER, STORE_COMMITS, Record
 from tocsin.flow import Batch, Committer, Outputs
+from tocsin.locks import FileLock
 from tocsin.sinks import layout
 from tocsin.sinks.columns import DEAD_LETTER_SCHEMA, EVENT_SCHEMA, dead_letter_columns
 from tocsin.sinks.csv import CsvLines, CsvPosition, CsvSeries
 from tocsin.sinks.decode import Decoder
 from tocsin.sinks.files import settle
 from tocsin.sinks.intake import EventIntake, row_groups
-from tocsin.sinks.lock import StoreLock
 from tocsin.sinks.manifest import COMMIT_VERSION, Manifest, parse_commit
 from tocsin.sinks.segments import IngestCounts, SegmentKind, Segments, WrittenSegment
+
+log = logging.getLogger(__name__)
 
 FAILPOINTS = (
     "store.segment.before_write", "store.segment.during_write", "store.segment.after_write",
@@ -88,9 +92,10 @@ class StoreWriter:
         self._csv = CsvSeries(folder, name, settings.csv_bytes)
         self._last = _parse(last_commit, name)
         self._pending: _Commit | None = None
+        self._unlisted: deque[bytes] = deque()  # commit records that readers do not see yet
         self._is_unfinished = True
         self._manifest = Manifest(folder)
-        self._lock = StoreLock(folder / f"{name}.lock")
+        self._lock = FileLock(folder / f"{name}.lock")
         try:
             self._own()
             self._check_manifest()
@@ -117,13 +122,21 @@ class StoreWriter:
             ) from error
 
     def committed(self) -> None:
-        """List what the last batch wrote, now that its record is committed. Raises ConfigError when that fails;
-        the next start makes up for it."""
+        """List what the last batch wrote, now that its record is committed.
+
+        Where the disk does not take it, the next commit or the next start makes up for it.
+        """
         if self._pending is None:
             return
         self._last, self._pending = self._pending, None
         self._is_unfinished = False
-        self._manifest.apply(self._last.record, self._clock_us())
+        self._unlisted.append(self._last.record)
+        try:
+            while self._unlisted:
+                self._manifest.apply(self._unlisted[0], self._clock_us())
+                self._unlisted.popleft()
+        except DeliveryError as error:
+            log.warning("What was stored cannot be listed yet: %s", error)
 
     def aborted(self) -> None:
         """Undo what the last batch wrote, as its record was not and will not be committed."""
@@ -136,7 +149,7 @@ class StoreWriter:
 
     def _own(self) -> None:
         """Another process of this name would lose what it is about to commit to our recovery."""
-        if not self._lock.acquire(_HANDOVER_SECONDS):
+        if not self._lock.acquire_within(_HANDOVER_SECONDS):
             raise ConfigError(
                 f"store: writer `{self._name}` of `{self._folder}` is the process with pid {self._lock.holder()};"
                 " stop that one first"

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
-from tocsin.bus.locks import FileLock, WriteTurn
+from tocsin.locks import FileLock, WriteTurn
 
 _HOLDER = """
 import sys
 from pathlib import Path
-from tocsin.bus.locks import FileLock
+from tocsin.locks import FileLock
 assert FileLock(Path(sys.argv[1])).try_acquire()
 print("held", flush=True)
 sys.stdin.read()
