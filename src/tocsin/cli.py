@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from tocsin import __version__
 from tocsin.commands import classify, config, lag, maintain, produce, query, rules, run, scan, stats, store
 from tocsin.errors import ConfigError, DeliveryError
+from tocsin.supervisor import EXIT_AGAIN, EXIT_CONFIG
 
 EXIT_FAILED = 1
-EXIT_CONFIG = 2
 
 _DESCRIPTION = "Security events in, MITRE ATT&CK verdicts out; nothing lost on the way."
 _EXAMPLES = """\
@@ -27,7 +27,7 @@ _COMMANDS = (run, produce, classify, store, maintain, scan, stats, lag, query, r
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 failed or found problems, 2 refused its settings."""
+    """Run one command; return its exit code: 0 done, 1 found problems, 2 refused its settings, 75 try again."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
@@ -38,8 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"tocsin: {problem}", file=sys.stderr)
         return EXIT_CONFIG
     except DeliveryError as error:
-        print(f"tocsin: {error}; nothing of this batch was committed", file=sys.stderr)
-        return EXIT_FAILED
+        print(f"tocsin: {error}", file=sys.stderr)
+        return EXIT_AGAIN
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED

@@ -17,6 +17,7 @@ from tocsin.errors import ConfigError
 Workers = Mapping[str, Sequence[str]]  # name -> arguments
 
 EXIT_CONFIG = 2  # the stage refused to start: starting it again would not help
+EXIT_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: something outside did not let it start, such as a full disk
 
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _CALM_SECONDS = 30.0  # after so long without a death the back-off starts anew
@@ -109,7 +110,7 @@ class Supervisor:
         self.stop(*self._children)
 
     def _spawn(self, child: _Child) -> None:
-        with (self._log_folder / f"{child.name}.log").open("ab") as log:
+        with self._log_of(child) as log:
             child.process = subprocess.Popen(
                 [sys.executable, "-m", "tocsin", *child.arguments, "--supervised"],
                 stdin=subprocess.PIPE,  # its end is how a child learns that we are gone
@@ -118,6 +119,12 @@ class Supervisor:
                 env=self._environment,
                 start_new_session=True,  # Ctrl-C is for us: we stop the children in their order
             )
+
+    def _log_of(self, child: _Child) -> IO[bytes]:
+        try:
+            return (self._log_folder / f"{child.name}.log").open("ab")
+        except OSError:  # a full disk: the stage waits for room, and its log can do without
+            return Path(os.devnull).open("ab")
 
     def _ended(self, child: _Child, code: int) -> str:
         assert child.process is not None
@@ -132,7 +139,7 @@ class Supervisor:
             while times and now - times[0] > 2 * _CALM_SECONDS:
                 times.popleft()
         child.deaths.append(now)
-        if code > 0:
+        if code > 0 and code != EXIT_AGAIN:
             child.failures.append(now)
         is_hopeless = len(child.deaths) > _TOO_MANY_DEATHS or len(child.failures) > _TOO_MANY_FAILURES
         if code == EXIT_CONFIG or is_hopeless:

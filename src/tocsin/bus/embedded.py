@@ -299,7 +299,9 @@ def _ensure_topic(connection: sqlite3.Connection, name: str, settings: TopicSett
     connection.execute(
         "INSERT INTO topics (name, partitions, retention_seconds, retention_bytes) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET retention_seconds = excluded.retention_seconds,"
-        " retention_bytes = excluded.retention_bytes",
+        " retention_bytes = excluded.retention_bytes"  # and nothing is written where nothing changes:
+        " WHERE (topics.retention_seconds, topics.retention_bytes)"  # a stage starts on a full disk, too
+        " IS NOT (excluded.retention_seconds, excluded.retention_bytes)",
         (name, settings.partitions, settings.retention_seconds, settings.retention_bytes),
     )
     topic, partitions = connection.execute("SELECT id, partitions FROM topics WHERE name = ?", (name,)).fetchone()

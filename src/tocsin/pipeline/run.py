@@ -1,5 +1,6 @@
 """Run the whole pipeline on one machine: its stages as processes, until all is stored or a stop."""
 
+import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -17,7 +18,11 @@ from tocsin.pipeline.topology import open_bus
 from tocsin.sinks.manifest import Manifest, percentiles
 from tocsin.supervisor import StageFailedError, StopSignal, Supervisor
 
+log = logging.getLogger(__name__)
+
 _LOOK_SECONDS = 0.1
+_DISK_CHECK_SECONDS = 5.0
+_FULL_DISK_BYTES = 4 << 20
 _PERCENTS = (50, 99)
 
 
@@ -58,7 +63,10 @@ def run(
     try:
         return _Supervised(config, bus, is_stopped, show).run(inputs, follow)
     finally:
-        write_labels(bus, config.data / "labels.jsonl")
+        try:
+            write_labels(bus, config.data / "labels.jsonl")
+        except OSError as error:
+            log.warning("The labels could not be written: %s", error)
         bus.close()
         lock.release()
 
@@ -80,6 +88,7 @@ class _Supervised:
         self._supervisor = Supervisor(config.log_folder, config.as_environment())
         self._reader = ProgressReader(bus)
         self._first_event_at: float | None = None
+        self._next_disk_check = 0.0
 
     def run(self, inputs: Sequence[Path], follow: bool) -> RunOutcome:
         before = self._produced()
@@ -119,7 +128,7 @@ class _Supervised:
     def _wait_until_stored(self, before: int) -> bool:
         """Return whether a stop came first."""
         while not self._is_stopped.wait(_LOOK_SECONDS):
-            happened = self._supervisor.watch()
+            happened = [*self._supervisor.watch(), *self._full_disk()]
             progress = self._reader.read()
             if self._first_event_at is None and progress.produced > before:
                 self._first_event_at = time.monotonic()
@@ -127,6 +136,16 @@ class _Supervised:
             if self._supervisor.is_finished("produce") and not progress.classify_lag and not progress.store_lag:
                 return False
         return True
+
+    def _full_disk(self) -> Sequence[str]:
+        """Say now and then that the stages wait for room: they cannot log it themselves."""
+        now = time.monotonic()
+        if now < self._next_disk_check:
+            return ()
+        self._next_disk_check = now + _DISK_CHECK_SECONDS
+        if shutil.disk_usage(self._config.data).free > _FULL_DISK_BYTES:
+            return ()
+        return (f"The disk of `{self._config.data}` is full: the stages wait until there is room; nothing is lost.",)
 
     def _produced(self) -> int:
         return sum(end for _, end in self._bus.ends(RAW_EVENTS).values())

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -52,10 +53,11 @@ class StageMeter:
         """Publish the figures; a reader sees the old or the new ones, never half."""
         self.figures.cpu_seconds = time.process_time() - self._cpu_at_start
         self.figures.parts = dict(self._parts)
-        partial = self._path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self.figures)))
-        partial.replace(self._path)
         self._written = time.monotonic()
+        partial = self._path.with_suffix(".partial")
+        with suppress(OSError):  # a full disk: figures are no reason to stop
+            partial.write_text(json.dumps(asdict(self.figures)))
+            partial.replace(self._path)
 
 
 def read_figures(folder: Path) -> list[StageFigures]:
