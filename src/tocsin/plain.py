@@ -1,6 +1,13 @@
 """Make text from logs harmless to a terminal: nothing in it can move the cursor, colour or reorder what is read."""
 
 import re
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_UNFOLDED_COLUMNS = 100_000
 
 # C0 and C1 controls, DEL, line and paragraph separators, zero-width and bidirectional formatting, lone surrogates,
 # soft hyphen, interlinear annotation, tags
@@ -19,3 +26,10 @@ def plain(text: str, width: int | None = None) -> str:
 def _escaped(match: re.Match[str]) -> str:
     code = ord(match.group())
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def console_of_stdout() -> "Console":
+    """Return a console as wide as the terminal; where there is none, lines are not folded: others read them."""
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=_UNFOLDED_COLUMNS)

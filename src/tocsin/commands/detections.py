@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from tocsin.plain import plain
+from tocsin.plain import console_of_stdout, plain
 from tocsin.sinks.cells import safe_cell
 from tocsin.stages.scan import Detection
 from tocsin.verdict import LEVELS
@@ -71,7 +71,6 @@ def print_table(detections: Iterable[Detection], tactic_names: Mapping[str, str]
 
 
 def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -86,7 +85,7 @@ def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str]) -> None:
         texts = (rule.title, names, ", ".join(rule.techniques), f"{row.count:,}", hosts, place)
         table.add_row(Text(rule.level, style=_LEVEL_STYLES[rule.level]), *(Text(plain(text)) for text in texts))
     if table.row_count:
-        Console().print(table)
+        console_of_stdout().print(table)
 
 
 PRINTERS: Mapping[str, Printer] = {"table": print_table, "jsonl": print_jsonl, "csv": print_csv}

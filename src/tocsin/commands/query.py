@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from tocsin.commands.options import add_places, config_of
-from tocsin.plain import plain
+from tocsin.plain import console_of_stdout, plain
 
 HELP = "ask the store in SQL"
 EXAMPLES = """\
@@ -56,7 +56,6 @@ def _as_json(value: object) -> str:
 
 def _print_table(names: list[str], rows: list[tuple[object, ...]]) -> None:
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -65,5 +64,5 @@ def _print_table(names: list[str], rows: list[tuple[object, ...]]) -> None:
         table.add_column(Text(plain(name)), overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if value is None else plain(_as_json(value))) for value in row))
-    Console().print(table)
+    console_of_stdout().print(table)
     print(f"{len(rows):,} rows")
