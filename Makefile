@@ -11,9 +11,9 @@ run: $(READY)  ## simulate a day of a Windows fleet, classify and store it, sum 
 test: $(READY)  ## the tests that need nothing but Python (under three minutes)
 	$(BIN)/python -m pytest -n auto
 
-test-all: lint $(READY)  ## all tests: those above, and kills, fail points, full disks, large inputs
-	$(BIN)/coverage erase
-	$(BIN)/python -m pytest -n auto -m "slow or not slow" --durations 15
+test-all: lint $(READY)  ## all tests: those above with coverage, then kills, fail points, full disks, large inputs
+	$(BIN)/python -m pytest -n auto --cov=tocsin --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n auto -m slow --durations 15
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
