@@ -126,7 +126,7 @@ def _notes(outcome: RunOutcome, notes: Sequence[str]) -> None:
     said += [f"{stage} had to be started again {count} times" for stage, count in outcome.restarts.items() if count]
     waiting = outcome.progress.classify_lag + outcome.progress.store_lag
     if outcome.was_stopped:
-        said.append(f"stopped while {waiting:,} records wait on the bus; the same command goes on from here")
+        said.append(f"stopped: {waiting:,} records wait on the bus; the same command goes on from here")
     elif not outcome.new_events:
         said.append("nothing new: all of this input is stored already; give other --input, --run or --seed, or --data")
     if said:
