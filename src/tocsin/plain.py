@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
+LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "informational": "dim"}
+
 _UNFOLDED_COLUMNS = 100_000
 
 # C0 and C1 controls, DEL, line and paragraph separators, zero-width and bidirectional formatting, lone surrogates,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from tocsin.plain import console_of_stdout, plain
+from tocsin.plain import LEVEL_STYLES, console_of_stdout, plain
 from tocsin.sinks.cells import safe_cell
 from tocsin.stages.scan import Detection
 from tocsin.verdict import LEVELS
@@ -15,7 +15,6 @@ from tocsin.verdict import LEVELS
 Printer = Callable[[Iterable[Detection], Mapping[str, str]], int]
 
 _HOSTS_KEPT = 1000
-_LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "informational": "dim"}
 _COLUMNS = (
     "event_id", "time", "host", "file", "place", "number", "rule_id", "rule_title", "level", "author", "tactics",
     "tactic_names", "techniques",
@@ -83,7 +82,7 @@ def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str]) -> None:
         hosts = next(iter(row.hosts)) if len(row.hosts) == 1 else f"{len(row.hosts)}"
         place = f"{row.first.file}:{row.first.number}"
         texts = (rule.title, names, ", ".join(rule.techniques), f"{row.count:,}", hosts, place)
-        table.add_row(Text(rule.level, style=_LEVEL_STYLES[rule.level]), *(Text(plain(text)) for text in texts))
+        table.add_row(Text(rule.level, style=LEVEL_STYLES[rule.level]), *(Text(plain(text)) for text in texts))
     if table.row_count:
         console_of_stdout().print(table)
 

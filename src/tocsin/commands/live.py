@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.pipeline.progress import Progress
-from tocsin.plain import plain
+from tocsin.plain import LEVEL_STYLES, plain
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _LINE_SECONDS = 5.0
 _DRAW_SECONDS = 0.25
 _BAR_WIDTH = 30
-_LEVEL_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan", "informational": "dim"}
 
 
 class View(Protocol):
@@ -117,7 +116,7 @@ def _drawing(progress: Progress) -> "Group":
     for alert in progress.last_alerts:
         alerts.add_row(
             alert.time[:19].replace("T", " "),
-            Text(alert.level, style=_LEVEL_STYLES[alert.level]),
+            Text(alert.level, style=LEVEL_STYLES[alert.level]),
             Text(plain(alert.title, 60)),
             Text(plain(alert.host, 40)),
         )

@@ -7,8 +7,9 @@ from typing import Any
 
 from tocsin.errors import RuleError
 from tocsin.event import Logsource
+from tocsin.verdict import LEVELS
 
-LEVELS = ("informational", "low", "medium", "high", "critical")  # ascending
+__all__ = ["LEVELS", "Rule", "RuleLogsource", "rules_digest"]
 
 
 @dataclass(frozen=True)
