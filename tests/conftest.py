@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -43,3 +44,12 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="session")
+def evtx_originals(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real EVTX files, unpacked."""
+    folder = tmp_path_factory.mktemp("evtx")
+    with tarfile.open(shared_data / "events" / "evtx-originals.tar.xz") as archive:
+        archive.extractall(folder, filter="data")
+    return folder
