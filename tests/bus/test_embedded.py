@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 
@@ -252,7 +253,7 @@ def test_a_damaged_block_is_an_error_that_says_where(folder: Path, bus: Embedded
     bus.ensure_topics({"raw": TopicSettings(partitions=1)}, {})
     for _ in range(2):
         bus.committer().commit({"raw": [Record(b"value %d" % n) for n in range(10)]}, Batch())
-    packed = sqlite3.connect(folder / "bus.sqlite").execute("SELECT records FROM blocks WHERE id = 2").fetchone()[0]
+    ((packed,),) = _rows(folder, "SELECT records FROM blocks WHERE id = 2")
     _edit(folder, "UPDATE blocks SET records = ? WHERE id = 2", packed[:-1] + bytes([packed[-1] ^ 1]))
     assert len(bus.read_from("raw", 0, 0, 10)) == 10
     with pytest.raises(
@@ -331,7 +332,7 @@ def test_a_large_batch_is_cut_into_blocks_that_readers_can_hold(folder: Path, bu
     bus.ensure_topics({"raw": TopicSettings(partitions=1)}, {})
     sizes = [10] * 2_500 + [1 << 20] * 20 + [9 << 20] + [10]
     bus.committer().commit({"raw": [Record(bytes(size)) for size in sizes]}, Batch())
-    counts = sqlite3.connect(folder / "bus.sqlite").execute("SELECT count FROM blocks ORDER BY id").fetchall()
+    counts = _rows(folder, "SELECT count FROM blocks ORDER BY id")
     assert [count for (count,) in counts] == [500, 500, 500, 500, 500, 8, 8, 4, 1, 1]
     assert [len(value) for value in _values(bus, "raw")] == sizes
 
@@ -525,6 +526,11 @@ def _three_blocks(bus: EmbeddedBus) -> None:
     bus.ensure_topics({"raw": TopicSettings(partitions=1)}, {"g": ["raw"]})
     for _ in range(3):
         bus.committer().commit({"raw": [Record(b"v")] * 5}, Batch())
+
+
+def _rows(folder: Path, query: str) -> list[Any]:
+    with closing(sqlite3.connect(folder / "bus.sqlite")) as connection:
+        return connection.execute(query).fetchall()
 
 
 def _edit(folder: Path, statement: str, *values: object) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 from tests.sinks.classified import NOON_US
 from tocsin.event import STORE_COMMITS, Record
 from tocsin.flow import Batch, Outputs
+from tocsin.sinks.manifest import Manifest, Segment
 from tocsin.sinks.writer import StoreSettings, StoreWriter
 
 
@@ -51,3 +53,9 @@ def csv_rows(folder: Path) -> list[dict[str, str]]:
 def files_of(folder: Path) -> list[str]:
     """Return the names of all segments and CSV files."""
     return sorted(path.name for pattern in ("segments/*/*/*", "csv/*") for path in folder.glob(pattern))
+
+
+def segments_of(folder: Path) -> list[Segment]:
+    """Return what readers see."""
+    with closing(Manifest(folder)) as manifest:
+        return manifest.segments()

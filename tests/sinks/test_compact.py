@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.sinks.classified import NOON_US, classified, dead_letter
-from tests.sinks.store_folder import files_of, stored, writer_of
+from tests.sinks.store_folder import files_of, segments_of, stored, writer_of
 from tocsin.errors import ConfigError
 from tocsin.flow import Batch
 from tocsin.sinks.compact import Maintenance, MaintenanceReport, MaintenanceSettings
@@ -42,7 +42,7 @@ def test_small_segments_become_one_that_holds_the_same_rows(tmp_path: Path) -> N
     stored(tmp_path, [classified(1), dead_letter(1)], [classified(2)], [classified(3), dead_letter(2)])
     before = open_store(tmp_path).execute("SELECT * FROM events ORDER BY ALL").fetchall()
     assert maintained(tmp_path) == MaintenanceReport(merged_segments=5, merged_rows=5)
-    listed = Manifest(tmp_path).segments()
+    listed = segments_of(tmp_path)
     assert sorted((part.kind, part.rows, part.is_merged) for part in listed) == [
         ("dead_letters", 2, True),
         ("events", 3, True),
@@ -98,7 +98,7 @@ def test_the_oldest_is_removed_until_the_size_fits(tmp_path: Path) -> None:
     stored(tmp_path, [classified(1)], now_us=NOON_US)
     stored(tmp_path, [classified(2)], name="w1", now_us=NOON_US + 1)
     stored(tmp_path, [classified(3)], name="w2", now_us=NOON_US + 2)
-    size = sum(part.bytes for part in Manifest(tmp_path).segments())
+    size = sum(part.bytes for part in segments_of(tmp_path))
     settings = MaintenanceSettings(retention_bytes=size - 1)
     assert maintained(tmp_path, settings) == MaintenanceReport(expired_segments=1)
     assert offsets(tmp_path) == [2, 3]
@@ -145,10 +145,10 @@ def test_a_writer_goes_on_where_it_was_after_its_segments_were_merged(tmp_path: 
 
 def test_a_segment_that_is_missing_or_damaged_is_an_error_that_names_it(tmp_path: Path) -> None:
     stored(tmp_path, [classified(1)], [classified(2)])
-    (tmp_path / Manifest(tmp_path).segments()[1].path).write_bytes(b"PAR1 no more")
+    (tmp_path / segments_of(tmp_path)[1].path).write_bytes(b"PAR1 no more")
     with pytest.raises(ConfigError, match=r"w0-000000000002\.parquet` cannot be read"):
         maintained(tmp_path)
-    assert len(Manifest(tmp_path).segments()) == 2
+    assert len(segments_of(tmp_path)) == 2
 
 
 def test_the_rows_of_commits_are_forgotten_after_a_week_and_their_latencies_are_not(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,8 @@ def test_without_events_there_are_no_latencies(manifest: Manifest) -> None:
 
 def test_a_clock_that_lags_behind_the_source_counts_as_no_latency(tmp_path: Path) -> None:
     stored(tmp_path, [classified(1, ingest_us=NOON_US + 5_000_000)])
-    assert Manifest(tmp_path).latency_percentiles(50) == pytest.approx([0.000001], rel=0.1)
+    with closing(Manifest(tmp_path)) as manifest:
+        assert manifest.latency_percentiles(50) == pytest.approx([0.000001], rel=0.1)
 
 
 def test_a_manifest_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tests.sinks.classified import DETECTION, QUIET_DETECTION, classified, dead_letter, detection_verdict
-from tests.sinks.store_folder import stored
+from tests.sinks.store_folder import segments_of, stored
 from tocsin.errors import ConfigError
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.reader import open_store, query
@@ -94,7 +94,7 @@ def test_a_connection_stays_at_the_moment_at_which_it_was_opened(tmp_path: Path)
 
 def test_files_that_are_not_listed_are_not_read(tmp_path: Path) -> None:
     stored(tmp_path, [classified(1)])
-    listed = tmp_path / Manifest(tmp_path).segments()[0].path
+    listed = tmp_path / segments_of(tmp_path)[0].path
     listed.with_name("w0-000000000002.parquet").write_bytes(listed.read_bytes())
     assert rows(open_store(tmp_path), "SELECT count(*) FROM events") == [(1,)]
 
@@ -209,7 +209,7 @@ def test_variables_of_the_program_cannot_be_reached(store: duckdb.DuckDBPyConnec
 
 def test_files_of_the_store_that_are_not_listed_cannot_be_reached(tmp_path: Path) -> None:
     stored(tmp_path, [classified(1)])
-    listed = tmp_path / Manifest(tmp_path).segments()[0].path
+    listed = tmp_path / segments_of(tmp_path)[0].path
     other = listed.with_name("other.parquet")
     other.write_bytes(listed.read_bytes())
     store = open_store(tmp_path)

@@ -11,11 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.sinks.classified import NOON_US, classified, dead_letter
-from tests.sinks.store_folder import commit_of, csv_rows, files_of, parquet_rows, stored, writer_of
+from tests.sinks.store_folder import commit_of, csv_rows, files_of, parquet_rows, segments_of, stored, writer_of
 from tocsin.errors import ConfigError, DeliveryError
 from tocsin.event import DEAD_LETTERS, Record
 from tocsin.flow import Batch, Outputs
-from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.reader import open_store
 from tocsin.sinks.writer import StoreCommitter
 
@@ -145,13 +144,13 @@ def test_rows_are_seen_once_the_commit_is_made_and_not_before(tmp_path: Path) ->
         seen_before = -1
 
         def commit(self, outputs: Outputs, batch: Batch) -> None:
-            self.seen_before = len(Manifest(tmp_path).segments())
+            self.seen_before = len(segments_of(tmp_path))
 
     bus, writer, batch = Bus(), writer_of(tmp_path), Batch([classified(1)])
     StoreCommitter(writer, bus).commit(writer(batch), batch)
     writer.close()
     assert bus.seen_before == 0
-    assert [segment.path for segment in Manifest(tmp_path).segments()] == [SEGMENT_1]
+    assert [segment.path for segment in segments_of(tmp_path)] == [SEGMENT_1]
 
 
 def test_a_commit_that_failed_leaves_the_batch_unseen_and_may_be_tried_again(tmp_path: Path) -> None:
@@ -167,10 +166,10 @@ def test_a_commit_that_failed_leaves_the_batch_unseen_and_may_be_tried_again(tmp
     committer, outputs = StoreCommitter(writer, Bus()), writer(batch)
     with pytest.raises(DeliveryError, match="busy"):
         committer.commit(outputs, batch)
-    assert Manifest(tmp_path).segments() == []
+    assert segments_of(tmp_path) == []
     committer.commit(outputs, batch)
     writer.close()
-    assert len(Manifest(tmp_path).segments()) == 1
+    assert len(segments_of(tmp_path)) == 1
 
 
 def test_a_commit_that_a_crash_kept_from_being_listed_is_listed_at_the_start(tmp_path: Path) -> None:
@@ -179,7 +178,7 @@ def test_a_commit_that_a_crash_kept_from_being_listed_is_listed_at_the_start(tmp
     writer.close()  # died after the bus had committed, before `committed`
     writer_of(tmp_path, last_commit=commit).close()
     assert [row["offset"] for row in parquet_rows(tmp_path)] == [1]
-    assert len(Manifest(tmp_path).segments()) == 1
+    assert len(segments_of(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("damage", [lambda file: file.write_bytes(file.read_bytes()[:-5]), Path.unlink])
