@@ -103,6 +103,13 @@ def test_scan_reports_a_bad_rule_by_its_line_and_goes_on(tmp_path: Path) -> None
     assert "bad.yml:5: unknown modifier 'containz' in 'Image|containz'; did you mean 'contains'?" in done.stderr
 
 
+def test_a_folder_without_rules_is_refused_and_not_a_clean_result(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "events.jsonl").write_bytes(b"\n".join(flat_lines(3)))
+    done = tocsin("scan", "events.jsonl", "--rules", "empty", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "tocsin: rules: there is no Sigma rule in `empty`\n")
+
+
 def test_rules_check_passes_on_the_built_in_pack_and_fails_on_a_rule_that_does_not_fire(tmp_path: Path) -> None:
     assert tocsin("rules", "check", cwd=tmp_path).returncode == 0
     (tmp_path / "rule.yml").write_text(

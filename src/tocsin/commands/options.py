@@ -14,7 +14,8 @@ def add_setting(parser: argparse.ArgumentParser, flag: str, key: str, metavar: s
     text = (setting.help + default).replace("%", "%%")
     if setting.default in ("true", "false"):
         value = "false" if setting.default == "true" else "true"
-        parser.add_argument(flag, dest=key, action="store_const", const=value, help=setting.help)
+        meaning = f"do not {setting.help}" if value == "false" else setting.help
+        parser.add_argument(flag, dest=key, action="store_const", const=value, help=meaning)
     elif setting.is_list:
         parser.add_argument(flag, dest=key, nargs="+", metavar=metavar or "PATH", help=text)
     else:

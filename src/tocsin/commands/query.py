@@ -16,6 +16,9 @@ examples:
 """
 
 
+_TABLE_ROWS = 1_000  # a table is laid out as a whole before its first line is printed
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
     parser.add_argument("sql", metavar="SQL", help="one SELECT (or DESCRIBE, SUMMARIZE, EXPLAIN) statement")
@@ -32,7 +35,10 @@ def main(parsed: argparse.Namespace) -> int:
     if parsed.json:
         _print_json(names, cursor.fetchall())
         return 0
-    _print_table(names, cursor.fetchall())
+    rows = cursor.fetchmany(_TABLE_ROWS + 1)
+    _print_table(names, rows[:_TABLE_ROWS])
+    if len(rows) > _TABLE_ROWS:
+        print(f"query: the first {_TABLE_ROWS:,} rows; there are more: --json prints all", file=sys.stderr)
     return 0
 
 

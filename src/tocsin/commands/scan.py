@@ -83,7 +83,7 @@ def _report(scanner: "Scanner", count: int) -> None:
     """Say on standard error what was read and what could not be."""
     scan, report = scanner.scan, scanner.source.report
     rules = sum(not rule.is_baseline for rule in scanner.rule_set.rules)
-    lines = [f"{scan.events:,} events of {report.files:,} files, {rules:,} rules: {count:,} detections"]
+    lines = [f"{scan.events:,} events of {report.files:,} files, {rules:,} detection rules: {count:,} detections"]
     lines += [f"{number:,} records could not be read: {reason}" for reason, number in scan.unreadable.most_common()]
     if scan.formats["unknown"]:
         lines.append(

@@ -44,6 +44,8 @@ def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool) -> RuleS
             errors += wrong
     loaded, wrong = load_rules(extra, attack)
     rules += loaded
+    if not rules and not (wrong or errors):
+        raise ConfigError(f"rules: there is no Sigma rule in {', '.join(f'`{path}`' for path in extra)}")
     matcher, uncompiled = compile_rules(rules)
     return RuleSet(rules, matcher, rules_digest(rules), [*errors, *wrong, *uncompiled])
 
