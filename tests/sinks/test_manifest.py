@@ -68,22 +68,22 @@ def test_latencies_are_told_within_ten_percent_and_can_be_subtracted(tmp_path: P
     writer_of(tmp_path).close()
     stored(tmp_path, [classified(k, ingest_us=NOON_US) for k in range(99)], now_us=NOON_US + 200_000)
     manifest = Manifest(tmp_path)
-    assert manifest.latency_percentiles(50, 99) == pytest.approx([0.2, 0.2], rel=0.1)
+    assert percentiles(manifest.latencies(), 50, 99) == pytest.approx([0.2, 0.2], rel=0.1)
     before = manifest.latencies()
     stored(tmp_path, [classified(100), classified(101)], name="w1", now_us=NOON_US + 8_000_000)
-    assert manifest.latency_percentiles(50, 98, 100) == pytest.approx([0.2, 0.2, 8.0], rel=0.1)
+    assert percentiles(manifest.latencies(), 50, 98, 100) == pytest.approx([0.2, 0.2, 8.0], rel=0.1)
     assert percentiles(manifest.latencies() - before, 50) == pytest.approx([8.0], rel=0.1)
     manifest.close()
 
 
 def test_without_events_there_are_no_latencies(manifest: Manifest) -> None:
-    assert manifest.latency_percentiles(50, 99) == [None, None]
+    assert percentiles(manifest.latencies(), 50, 99) == [None, None]
 
 
 def test_a_clock_that_lags_behind_the_source_counts_as_no_latency(tmp_path: Path) -> None:
     stored(tmp_path, [classified(1, ingest_us=NOON_US + 5_000_000)])
     with closing(Manifest(tmp_path)) as manifest:
-        assert manifest.latency_percentiles(50) == pytest.approx([0.000001], rel=0.1)
+        assert percentiles(manifest.latencies(), 50) == pytest.approx([0.000001], rel=0.1)
 
 
 def test_a_manifest_of_a_newer_version_is_refused(tmp_path: Path) -> None:

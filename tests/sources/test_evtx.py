@@ -3,7 +3,6 @@
 import gzip
 import json
 import struct
-import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,10 @@ HEADER, CHUNK = 4096, 65_536
 
 
 @pytest.fixture(scope="module")
-def original(shared_data: Path) -> bytes:
+def original(evtx_originals: Path) -> bytes:
     """A real file of 17 chunks."""
-    with tarfile.open(shared_data / "events/evtx-originals.tar.xz") as tar:
-        for member in tar:
-            if member.name.endswith("PanacheSysmon_vs_AtomicRedTeam01.evtx"):
-                file = tar.extractfile(member)
-                assert file
-                return file.read()
-    pytest.fail("the archive lacks the file")
+    (path,) = evtx_originals.rglob("PanacheSysmon_vs_AtomicRedTeam01.evtx")
+    return path.read_bytes()
 
 
 def records_of(path: Path) -> list[bytes]:
@@ -160,11 +154,9 @@ def test_a_worker_killed_from_outside_is_no_fault_of_the_chunk(original: bytes) 
 
 
 @pytest.mark.slow
-def test_all_real_files_give_the_records_of_their_json_lines(tmp_path: Path, shared_data: Path) -> None:
-    with tarfile.open(shared_data / "events/evtx-originals.tar.xz") as tar:
-        tar.extractall(tmp_path, filter="data")
+def test_all_real_files_give_the_records_of_their_json_lines(evtx_originals: Path, shared_data: Path) -> None:
     entries = json.loads((shared_data / "events/manifest.json").read_text())["entries"]
-    files = {tmp_path / entry["evtx_original"]: entry for entry in entries if "evtx_original" in entry}
+    files = {evtx_originals / entry["evtx_original"]: entry for entry in entries if "evtx_original" in entry}
     read = read_all(*files, again=True)
     values: dict[str, list[bytes]] = {str(path): [] for path in files}
     for file, value in zip(read.files, read.values, strict=True):

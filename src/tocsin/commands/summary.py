@@ -8,10 +8,16 @@ from tocsin.pipeline.labels import read_labels
 from tocsin.pipeline.reading import open_existing_store
 from tocsin.pipeline.run import RunOutcome
 from tocsin.pipeline.statistics import draw, statistics_of
-from tocsin.pipeline.summary import AttackStep, StageCost, alerts_on_benign, attack_steps, stage_costs, totals
+from tocsin.pipeline.summary import (
+    AttackStep,
+    StageCost,
+    alerts_on_benign,
+    attack_steps,
+    detection_tactics,
+    stage_costs,
+)
 from tocsin.pipeline.topology import open_bus
 from tocsin.plain import plain
-from tocsin.rules.attack import Attack
 from tocsin.stats.statistics import Filters
 from tocsin.telemetry.meter import read_figures
 
@@ -27,9 +33,9 @@ def print_summary(config: Config, outcome: RunOutcome) -> None:
     bus = open_bus(config)
     labels = list(read_labels(bus))
     bus.close()
-    found = totals(store)
+    statistics = statistics_of(store, Filters())
+    found = statistics.totals
     figures = read_figures(config.figures_folder)
-    names = {tactic.id: tactic.name for tactic in Attack.load().tactics}
     _section("Events")
     _line("stored", f"{found.events:,}")
     _line("put on the bus by this run", f"{outcome.new_events:,}")
@@ -38,7 +44,7 @@ def print_summary(config: Config, outcome: RunOutcome) -> None:
     _line("dead letters", f"{sum(found.dead_letters.values()):,}")
     for reason, count in found.dead_letters.items():
         _line(f"  {plain(reason)}", f"{count:,}")
-    _tactics(found.detection_tactics, found.activity_tactics, names)
+    _tactics(detection_tactics(store), statistics.activity_tactics, statistics.tactics)
     _section("Alerts")
     _line("alerts", f"{found.alerts:,}")
     if labels:
@@ -46,7 +52,7 @@ def print_summary(config: Config, outcome: RunOutcome) -> None:
         _benign(alerts_on_benign(store, labels))
     _speed(outcome, stage_costs(figures))
     drawing = config.data / "statistics.png"
-    draw(statistics_of(store, Filters()), labels, drawing)
+    draw(statistics, labels, drawing)
     _files(config, drawing)
     _notes(outcome, [note for figure in figures for note in figure.notes])
 

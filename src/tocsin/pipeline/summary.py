@@ -1,4 +1,4 @@
-"""Sum up a run: what was stored, what was detected, what was missed, how fast it went."""
+"""Sum up a run beside its statistics: what was detected, what was missed, what each stage cost."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,18 +8,6 @@ import duckdb
 
 from tocsin.pipeline.labels import Label
 from tocsin.telemetry.meter import StageFigures
-
-
-@dataclass(frozen=True)
-class Totals:
-    """What the store holds."""
-
-    events: int
-    alerts: int
-    dead_letters: Mapping[str, int]  # reason -> records
-    basis: Mapping[str, int]  # detection | activity | none -> events
-    detection_tactics: Mapping[str, int]  # tactic id -> events with a detection of that tactic
-    activity_tactics: Mapping[str, int]  # tactic id -> events
 
 
 @dataclass(frozen=True)
@@ -46,18 +34,9 @@ class StageCost:
     parts_us: Mapping[str, float]
 
 
-def totals(store: duckdb.DuckDBPyConnection) -> Totals:
-    """Count what the store holds, by the views `events`, `alerts` and `dead_letters`."""
-    return Totals(
-        events=_number(store, "SELECT count(*) FROM events"),
-        alerts=_number(store, "SELECT count(*) FROM alerts"),
-        dead_letters=_counts(store, "SELECT reason, count(*) FROM dead_letters GROUP BY 1 ORDER BY 2 DESC"),
-        basis=_counts(store, "SELECT basis, count(*) FROM events GROUP BY 1"),
-        detection_tactics=_counts(store, "SELECT unnest(tactics) AS tactic, count(*) FROM events GROUP BY 1"),
-        activity_tactics=_counts(
-            store, "SELECT activity_tactic, count(*) FROM events WHERE activity_tactic IS NOT NULL GROUP BY 1"
-        ),
-    )
+def detection_tactics(store: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
+    """Return tactic id -> events with a detection of that tactic, whatever its level."""
+    return dict(store.execute("SELECT unnest(tactics) AS tactic, count(*) FROM events GROUP BY 1").fetchall())
 
 
 def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> list[AttackStep]:
@@ -111,12 +90,3 @@ def stage_costs(figures: Iterable[StageFigures]) -> list[StageCost]:
 
 def _ids(store: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
     return {event_id for (event_id,) in store.execute(sql).fetchall()}
-
-
-def _number(store: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = store.execute(sql).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _counts(store: duckdb.DuckDBPyConnection, sql: str) -> dict[str, int]:
-    return dict(store.execute(sql).fetchall())

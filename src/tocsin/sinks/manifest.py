@@ -179,10 +179,6 @@ class Manifest:
         subtracted, which gives those of the time between."""
         return Counter(dict(self._connection.execute("SELECT bucket, count FROM latency")))
 
-    def latency_percentiles(self, *percents: float) -> list[float | None]:
-        """Return, for each percentage, seconds from ingest to being listed; None when nothing is stored."""
-        return percentiles(self.latencies(), *percents)
-
     # For maintenance
 
     @contextmanager

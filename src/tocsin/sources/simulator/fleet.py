@@ -85,11 +85,6 @@ class Fleet:
         """Servers other than domain controllers; every host where there are none."""
         return self._of(Role.SERVER) or self.hosts
 
-    @property
-    def domain_controllers(self) -> tuple[Host, ...]:
-        """The domain controllers; every host where there are none."""
-        return self._of(Role.DOMAIN_CONTROLLER) or self.hosts
-
     def _of(self, role: Role) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if host.role is role)
 
