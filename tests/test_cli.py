@@ -45,6 +45,22 @@ def test_a_command_that_needs_a_data_directory_says_what_makes_one(tmp_path: Pat
     assert "`tocsin run`" in done.stderr
 
 
+def test_a_setting_of_the_simulator_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    done = tocsin("run", "--attacks", "foo", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "foo" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no JSON\n", b"[1]\n"])
+def test_scan_fails_where_not_one_event_can_be_read(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "events.jsonl").write_bytes(content)
+    done = tocsin("scan", ".", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "not one event could be read" in done.stderr
+
+
 def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "rule.yml").write_text(
         "title: Notepad\nid: 11111111-2222-3333-4444-555555555555\nlevel: low\nauthor: Ann\n"

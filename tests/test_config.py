@@ -54,9 +54,19 @@ def test_lists_are_given_by_flags_by_the_file_or_with_the_path_separator() -> No
 def test_a_child_process_gets_the_same_settings_through_its_environment() -> None:
     Path("tocsin.toml").write_text("[classify]\nrules = ['a', 'b']\n[produce]\nagain = true\n")
     parent = load_config({"produce.rate": "50", "data": "somewhere"}, {})
-    Path("tocsin.toml").unlink()
+    Path("tocsin.toml").write_text("written = 'meanwhile'\n")
     child = load_config({}, parent.as_environment())
     assert dict(child) == dict(parent)
+
+
+def test_the_file_is_the_one_given_else_the_one_in_the_environment_else_the_one_beside() -> None:
+    for name, rate in (("tocsin.toml", 1), ("other.toml", 2), ("given.toml", 3)):
+        Path(name).write_text(f"[produce]\nrate = {rate}\n")
+    assert load_config({}, {})["produce.rate"] == 1
+    assert load_config({}, {"TOCSIN_CONFIG": "other.toml"})["produce.rate"] == 2
+    assert load_config({}, {"TOCSIN_CONFIG": "other.toml"}, file="given.toml")["produce.rate"] == 3
+    with pytest.raises(ConfigError, match=r"--config: there is no file `none\.toml`"):
+        load_config({}, {}, file="none.toml")
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://x", "file:"])

@@ -67,5 +67,6 @@ def _parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
         module.add_arguments(command)
+        command.add_argument("--config", metavar="FILE", help="settings (default: tocsin.toml in the current folder)")
         command.set_defaults(main=module.main)
     return parser

@@ -15,7 +15,8 @@ from tocsin.verdict import LEVELS
 
 DEFAULT_FILE = Path("tocsin.toml")
 _PREFIX = "TOCSIN_"
-_NOT_SETTINGS = {"TOCSIN_CONFIG", "TOCSIN_FAILPOINT", "TOCSIN_REQUIRE_DATA"}
+_FILE_VARIABLE = "TOCSIN_CONFIG"
+_NOT_SETTINGS = {_FILE_VARIABLE, "TOCSIN_FAILPOINT", "TOCSIN_REQUIRE_DATA"}
 
 
 @dataclass(frozen=True)
@@ -183,8 +184,9 @@ class Config(Mapping[str, Any]):
         return self.data / "store"
 
     def as_environment(self) -> dict[str, str]:
-        """Return the variables that hand all these settings to a child process."""
-        return {value.setting.variable: value.text for value in self.values_by_key.values() if value.text}
+        """Return the variables that hand all these settings to a child process, which then reads no file."""
+        variables = {value.setting.variable: value.text for value in self.values_by_key.values() if value.text}
+        return {**variables, _FILE_VARIABLE: os.devnull}
 
     @property
     def bus_folder(self) -> Path:
@@ -198,18 +200,21 @@ class Config(Mapping[str, Any]):
         return Path(place)
 
 
-def load_config(flags: Mapping[str, str | list[str] | None], environment: Mapping[str, str] = os.environ) -> Config:
+def load_config(
+    flags: Mapping[str, str | list[str] | None], environment: Mapping[str, str] = os.environ, file: str | None = None
+) -> Config:
     """Settle every setting. `flags` holds those given on the command line by key.
 
-    The file is `tocsin.toml` where the command was started, or what `--config` or TOCSIN_CONFIG names. Raises
+    The file is `file`, else what TOCSIN_CONFIG names, else `tocsin.toml` where the command was started. Raises
     ConfigError with everything that is wrong: unknown keys, values that cannot be read, a file that is not TOML.
     """
     problems: list[str] = []
-    said_in_file, file_name = _read_file(environment.get("TOCSIN_CONFIG"), problems)
+    named = (file, "--config") if file else (environment.get(_FILE_VARIABLE), _FILE_VARIABLE)
+    said_in_file, path = _read_file(*named, problems)
     values = {}
     _check_environment(environment, problems)
     for setting in SETTINGS:
-        text, source = _said(setting, flags, environment, said_in_file, file_name)
+        text, source = _said(setting, flags, environment, said_in_file, str(path))
         try:
             values[setting.key] = Value(setting, _parse(setting, text), _joined(text), source)
         except ValueError as error:
@@ -256,22 +261,22 @@ def _toml_text(said: object) -> str:
     return str(said).lower() if isinstance(said, bool) else str(said)
 
 
-def _read_file(named: str | None, problems: list[str]) -> tuple[dict[str, Any], str]:
+def _read_file(named: str | None, by: str, problems: list[str]) -> tuple[dict[str, Any], Path]:
     path = Path(named) if named else DEFAULT_FILE
     if not path.exists():
         if named:
-            problems.append(f"TOCSIN_CONFIG: there is no file `{path}`")
-        return {}, str(path)
+            problems.append(f"{by}: there is no file `{path}`")
+        return {}, path
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         problems.append(f"{path}: {error}")
-        return {}, str(path)
+        return {}, path
     said: dict[str, Any] = {}
     for name, part in tables.items():
         said |= {f"{name}.{key}": value for key, value in part.items()} if isinstance(part, dict) else {name: part}
     problems += [f"{path}: unknown key `{key}`{_suggestion(key, _BY_KEY)}" for key in said if key not in _BY_KEY]
-    return said, str(path)
+    return said, path
 
 
 def _check_environment(environment: Mapping[str, str], problems: list[str]) -> None:

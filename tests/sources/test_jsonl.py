@@ -133,6 +133,21 @@ def test_a_file_that_is_one_array_is_a_problem_not_a_thousand_dead_letters(tmp_p
     assert "jq -c '.[]'" in problem
 
 
+def test_a_file_of_objects_over_several_lines_is_a_problem_not_a_thousand_dead_letters(tmp_path: Path) -> None:
+    text = "\n".join(json.dumps({"n": number, "of": 1000}, indent=2) for number in range(1000)).encode()
+    source = source_of(written(tmp_path / "a.json", text))
+    assert source.read() is None
+    (problem,) = source.report.problems
+    assert "JSON object over several lines" in problem
+    assert "`jq -c .`" in problem
+
+
+@pytest.mark.parametrize("first", [b'{"a":1,', b"{", b'{"a":1,"b'])
+def test_a_line_that_is_an_unfinished_object_does_not_make_the_file_one(tmp_path: Path, first: bytes) -> None:
+    path = written(tmp_path / "a.json", first + b'\n{"a":1}\n{"a":2}\n')
+    assert [value for _, value in lines_of(path)] == [first, b'{"a":1}', b'{"a":2}']
+
+
 @pytest.mark.parametrize("first", [b"[1,2]", b'[{"a":', b"[" * 10_000 + b"]" * 10_000])
 def test_a_line_that_is_an_array_does_not_make_the_file_one(tmp_path: Path, first: bytes) -> None:
     path = written(tmp_path / "a.json", first + b'\n{"a":1}\n{"a":2}\n')

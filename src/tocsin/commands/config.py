@@ -1,7 +1,7 @@
 """Show the settings in force and where each was said, or check them.
 
 Flags count over environment variables (TOCSIN_SECTION_NAME), those over `tocsin.toml` in the current folder (or the
-file that TOCSIN_CONFIG names), those over the defaults."""
+file that --config or TOCSIN_CONFIG names), those over the defaults."""
 
 import argparse
 

@@ -75,11 +75,11 @@ def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str]) -> None:
 
     table = Table(title="Detections by rule")
     for name in ("level", "rule", "tactics", "techniques", "events", "hosts", "first seen at"):
-        table.add_column(name, justify="right" if name in ("events", "hosts") else "left")
+        table.add_column(name, justify="right" if name == "events" else "left")
     for row in rows:
         rule = row.first.rule
         names = ", ".join(tactic_names[tactic] for tactic in rule.tactics)
-        hosts = next(iter(row.hosts)) if len(row.hosts) == 1 else f"{len(row.hosts)}"
+        hosts = next(iter(row.hosts)) if len(row.hosts) == 1 else f"{len(row.hosts):,} hosts"
         place = f"{row.first.file}:{row.first.number}"
         texts = (rule.title, names, ", ".join(rule.techniques), f"{row.count:,}", hosts, place)
         table.add_row(Text(rule.level, style=LEVEL_STYLES[rule.level]), *(Text(plain(text)) for text in texts))

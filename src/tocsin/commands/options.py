@@ -44,4 +44,4 @@ def seconds(text: str) -> float:
 
 def config_of(parsed: argparse.Namespace) -> Config:
     """Settle all settings, with the flags that were given."""
-    return load_config({key: value for key, value in vars(parsed).items() if key in _SETTINGS})
+    return load_config({key: value for key, value in vars(parsed).items() if key in _SETTINGS}, file=parsed.config)

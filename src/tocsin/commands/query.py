@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import UTC, datetime
 
 from tocsin.commands.options import add_places, config_of
 from tocsin.plain import console_of_stdout, plain
@@ -45,13 +46,16 @@ def main(parsed: argparse.Namespace) -> int:
 def _print_json(names: list[str], rows: list[tuple[object, ...]]) -> None:
     import orjson
 
-    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
+    options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
     objects = [dict(zip(names, row, strict=True)) for row in rows]
     sys.stdout.buffer.write(orjson.dumps(objects, default=_as_json, option=options) + b"\n")
 
 
 def _as_json(value: object) -> str:
-    """Bytes as text where they are, else in hex; other types as DuckDB writes them."""
+    """Bytes as text where they are, else in hex; times, which are all UTC, with their zone; others as DuckDB does."""
+    if isinstance(value, datetime):
+        utc = value if value.tzinfo is None else value.astimezone(UTC).replace(tzinfo=None)
+        return utc.isoformat(" ") + "Z"
     if isinstance(value, bytes):
         try:
             return value.decode()

@@ -27,6 +27,7 @@ examples:
 """
 
 EXIT_INTERRUPTED = 130
+EXIT_NOTHING_READ = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +57,9 @@ def main(parsed: argparse.Namespace) -> int:
         )
         count = PRINTERS[parsed.format](found, scanner.tactic_names)
     _report(scanner, count)
-    return EXIT_INTERRUPTED if is_stopped() else 0
+    if is_stopped():
+        return EXIT_INTERRUPTED
+    return 0 if scanner.scan.events else EXIT_NOTHING_READ
 
 
 @contextmanager
@@ -91,5 +94,7 @@ def _report(scanner: "Scanner", count: int) -> None:
         )
     lines += [f"skipped `{path}`: a copy of `{original}`" for path, original in report.copies]
     lines += report.problems
+    if not scan.events:
+        lines.append("not one event could be read: give .evtx files or JSON Lines, or a folder that holds some")
     for line in lines:
         print(f"scan: {plain(line)}", file=sys.stderr)

@@ -13,6 +13,7 @@ from tocsin.pipeline.summary import (
     StageCost,
     alerts_on_benign,
     attack_steps,
+    dead_letters_by_cause,
     detection_tactics,
     stage_costs,
 )
@@ -42,8 +43,9 @@ def print_summary(config: Config, outcome: RunOutcome) -> None:
     for basis in ("detection", "activity", "none"):
         _line(f"verdict: {basis}", f"{found.basis.get(basis, 0):,}")
     _line("dead letters", f"{sum(found.dead_letters.values()):,}")
-    for reason, count in found.dead_letters.items():
-        _line(f"  {plain(reason)}", f"{count:,}")
+    for (stage, reason), count in dead_letters_by_cause(store).items():
+        when = ", before the bus" if stage == "produce" else ""
+        _line(f"  {plain(reason)}{when}", f"{count:,}")
     _tactics(detection_tactics(store), statistics.activity_tactics, statistics.tactics)
     _section("Alerts")
     _line("alerts", f"{found.alerts:,}")

@@ -13,6 +13,7 @@ from tocsin.errors import ConfigError
 from tocsin.event import RAW_EVENTS
 from tocsin.locks import FileLock
 from tocsin.pipeline.labels import write_labels
+from tocsin.pipeline.produce import simulator_settings
 from tocsin.pipeline.progress import Progress, ProgressReader
 from tocsin.pipeline.topology import open_bus
 from tocsin.sinks.manifest import Manifest, percentiles
@@ -51,6 +52,8 @@ def run(
     `show` is given the progress, and sentences on what happened, several times a second. Raises ConfigError: another
     run has this data directory, or a stage refused to start or died too often.
     """
+    if not inputs:
+        simulator_settings(config).check()
     config.data.mkdir(parents=True, exist_ok=True)
     lock = FileLock(config.data / "run.lock")
     if not lock.try_acquire():

@@ -39,6 +39,12 @@ def detection_tactics(store: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
     return dict(store.execute("SELECT unnest(tactics) AS tactic, count(*) FROM events GROUP BY 1").fetchall())
 
 
+def dead_letters_by_cause(store: duckdb.DuckDBPyConnection) -> Mapping[tuple[str, str], int]:
+    """Return (stage, reason) -> dead letters; those of `produce` never were on the bus."""
+    sql = "SELECT stage, reason, count(*) FROM dead_letters GROUP BY ALL ORDER BY 3 DESC, 1, 2"
+    return {(stage, reason): count for stage, reason, count in store.execute(sql).fetchall()}
+
+
 def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> list[AttackStep]:
     """Hold the labels against what is stored."""
     alerting = _ids(store, "SELECT DISTINCT event_id FROM alerts")

@@ -37,18 +37,22 @@ def utf8_of(line: bytes, encoding: str, is_first: bool) -> bytes:
     return line[:-1] if line.endswith(b"\r") else line
 
 
-def is_json_array(head: bytes) -> bool:
-    """Tell from a file's beginning whether it is one JSON array written over several lines.
+def json_document_in(head: bytes) -> str | None:
+    """Tell from a file's beginning whether it is JSON written over several lines: "array", "object" or None.
 
-    A single line that opens an array makes no array of the file: the other lines must not look like events.
+    A single line that opens one makes no document of the file: the other lines must not look like events.
     """
     text = head.decode(encoding_of(head), "ignore").lstrip("\ufeff")
     lines = [line.strip() for line in text.split("\n")]
     first, *others = [line for line in lines if line] or [""]
+    if first.startswith("{"):
+        goes_on = bool(others) and not first.endswith("}") and others[0].startswith('"')
+        return "object" if goes_on else None
     if not first.startswith("[") or first.endswith("]") or "\n" not in text:
-        return False
+        return None
     whole = others if len(head) < _HEAD_BYTES else others[:-1]
-    return not whole or not all(line.startswith("{") and line.endswith("}") for line in whole)
+    are_events = bool(whole) and all(line.startswith("{") and line.endswith("}") for line in whole)
+    return None if are_events else "array"
 
 
 class LongLine:

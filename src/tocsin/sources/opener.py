@@ -15,13 +15,16 @@ from tocsin.sources.evtx_parser import EvtxParser
 from tocsin.sources.fingerprint import HEAD_BYTES, head_hash
 from tocsin.sources.jsonl import LinesReader
 from tocsin.sources.known import Candidate, Known
-from tocsin.sources.lines import encoding_of, is_json_array
+from tocsin.sources.lines import encoding_of, json_document_in
 from tocsin.sources.open_file import OpenFile, trail_to
 from tocsin.sources.portion import Limits, Place, Reader
 from tocsin.sources.report import FilesReport
 from tocsin.sources.walk import Found
 
-_ARRAY_HELP = "make one event a line of it, e.g. with `jq -c '.[]'`"
+_DOCUMENT_HELP = {
+    "array": "make one event a line of it, e.g. with `jq -c '.[]'`",
+    "object": "make one event a line of it, e.g. with `jq -c .`",
+}
 _GAP_HELP = "the rest was overwritten or damaged before"
 _ENOUGH_BYTES = 4  # to tell the encoding of a file that is being written
 
@@ -101,8 +104,10 @@ class Opener:
         if not is_evtx and ".evtx" in found.path.suffixes[-2:]:
             self.report.add_problem(found.name, "has no EVTX header", "copy it once more, or give it its right ending")
             return True
-        if not is_evtx and not is_growing and is_json_array(head):
-            self.report.add_problem(found.name, "looks like a JSON array; one event per line is needed", _ARRAY_HELP)
+        document = None if is_evtx or is_growing else json_document_in(head)
+        if document:
+            reason = f"looks like a JSON {document} over several lines; one event per line is needed"
+            self.report.add_problem(found.name, reason, _DOCUMENT_HELP[document])
             return True
         return False
 

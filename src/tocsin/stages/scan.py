@@ -56,7 +56,7 @@ class Scan:
     def __init__(self, normalise: Normalise, matcher: Matcher) -> None:
         self._normalise = normalise
         self._matcher = matcher
-        self.events = 0
+        self.events = 0  # that could be read
         self.formats: Counter[str] = Counter()
         self.unreadable: Counter[str] = Counter()  # reason -> records
 
@@ -66,7 +66,6 @@ class Scan:
         for records in batch.aside.values():
             self.unreadable["too large or damaged"] += len(records)
         for record, number in zip(batch.records, batch.lines, strict=True):
-            self.events += 1
             stamp = Stamp.of(record)
             assert stamp is not None, "file sources stamp their records"
             try:
@@ -74,6 +73,7 @@ class Scan:
             except DecodeError as error:
                 self.unreadable[error.reason] += 1
                 continue
+            self.events += 1
             self.formats[event.format] += 1
             for rule in self._matcher.match(event):
                 time = "" if event.time_us is None or event.time_source == "ingest" else iso_utc(event.time_us)
