@@ -90,7 +90,7 @@ class Logsource:
 
 @dataclass(slots=True)
 class Event:
-    """One event after normalising: envelope, native fields (never renamed), and views per Sigma category."""
+    """One event after normalising: envelope, native fields (never renamed), and Sigma's names laid over them."""
 
     json: bytes  # the event as JSON that every reader accepts; the bytes as they came unless `is_repaired`
     is_repaired: bool = False  # invalid UTF-8 or lone surrogates were replaced
@@ -105,4 +105,4 @@ class Event:
     provider: str = ""
     code: str = ""  # Windows event id, as text
     fields: dict[str, Any] = field(default_factory=dict)  # native names -> values as they came
-    views: dict[str, dict[str, Any]] = field(default_factory=dict)  # category -> fields laid over the native ones
+    overlay: dict[str, Any] = field(default_factory=dict)  # laid over the fields for rules that ask for a category

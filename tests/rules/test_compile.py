@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.rules.writing import event_of, fires, firing, loaded, matcher_of, rule_text
+from tests.rules.writing import fires, firing, loaded, rule_text
 from tocsin.rules.compile import compile_rules
 
 MISSING = object()
@@ -197,15 +197,3 @@ def test_a_rule_that_another_pack_has_already_is_left_out() -> None:
     matcher, (error,) = compile_rules([*first, *second])
     assert matcher.rules == tuple(first)
     assert "has the id of" in error.reason
-
-
-def test_a_regex_that_takes_too_long_is_not_tried_where_a_list_of_words_already_says_no() -> None:
-    detection = {
-        "slow": {"A|re": "(a+a+)+c"},
-        "filter": {"B|contains": [f"word {number}" for number in range(20)]},
-        "condition": "slow and not filter",
-    }
-    matcher = matcher_of(rule_text(detection))
-    fields = {"A": "a" * 300 + "b"}
-    assert (matcher.match(event_of({**fields, "B": "word 7"})), dict(matcher.timeouts)) == ((), {})
-    assert (matcher.match(event_of({**fields, "B": "other"})), sum(matcher.timeouts.values())) == ((), 1)

@@ -46,9 +46,9 @@ def sigmahq(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="module")
 def windows_matcher(sigmahq: Path) -> Matcher:
     rules, errors = load_rules([sigmahq / name for name in EVALUATED_FOLDERS], ATTACK)
-    assert errors == []
+    assert all("needs placeholder" in error.reason for error in errors)
     matcher, compile_errors = compile_rules(rule for rule in rules if rule.logsource.product == "windows")
-    assert all("needs placeholder" in error.reason for error in compile_errors)
+    assert compile_errors == []
     return matcher
 
 
@@ -70,14 +70,13 @@ def test_the_built_in_pack_passes_a_strict_check() -> None:
 
 
 @pytest.mark.slow
-def test_all_3780_rules_load_and_all_but_the_25_with_placeholders_compile(sigmahq: Path) -> None:
+def test_all_3780_rules_but_the_25_with_placeholders_load_and_compile(sigmahq: Path) -> None:
     folders = [*EVALUATED_FOLDERS, "rules-compliance", "rules-placeholder"]
     rules, errors = load_rules([sigmahq / name for name in folders], ATTACK)
-    assert (len(rules), errors) == (3780, [])
+    assert Counter("needs placeholder" in error.reason for error in errors) == {True: 25}
     assert [tag for rule in rules for tag in rule.unknown_tags] == []
     matcher, compile_errors = compile_rules(rules)
-    assert len(matcher.rules) == 3755
-    assert Counter("needs placeholder" in error.reason for error in compile_errors) == {True: 25}
+    assert (len(matcher.rules), compile_errors) == (3755, [])
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,10 @@ def matcher_of(*texts: str) -> Matcher:
 
 
 def event_of(
-    fields: Mapping[str, Any], logsource: Logsource = WINDOWS, views: Mapping[str, dict[str, Any]] | None = None
+    fields: Mapping[str, Any], logsource: Logsource = WINDOWS, overlay: Mapping[str, Any] | None = None
 ) -> Event:
-    return Event(json=b"", logsource=logsource, fields=dict(fields), views=dict(views or {}))
+    json = dumps(fields, ensure_ascii=False).encode()
+    return Event(json=json, logsource=logsource, fields=dict(fields), overlay=dict(overlay or {}))
 
 
 def fires(detection: str | Mapping[str, Any], fields: Mapping[str, Any]) -> bool:

@@ -71,7 +71,7 @@ def test_an_evtx_record_becomes_envelope_and_native_fields() -> None:
             "Security_UserID": "S-1-5-18",
             "UserID": "S-1-5-18",
         },
-        views={},
+        overlay={},
     )
 
 
@@ -141,7 +141,7 @@ def test_a_winlogbeat_6_record_gives_event_data() -> None:
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
 def test_one_event_is_the_same_in_every_format(write: Any, event_name: str) -> None:
     plain, other = event_of(evtx_json(*EVENTS[event_name])), event_of(write(*EVENTS[event_name]))
-    for name in ("time_us", "host", "user", "code", "channel", "provider", "logsource", "views", "flags"):
+    for name in ("time_us", "host", "user", "code", "channel", "provider", "logsource", "overlay", "flags"):
         assert getattr(other, name) == getattr(plain, name), name
     data = EVENTS[event_name][3]
     assert {name: other.fields[name] for name in data} == data
@@ -153,34 +153,32 @@ def test_formats_are_told_apart() -> None:
 
 
 def test_4688_is_laid_over_with_the_names_of_process_creation() -> None:
-    assert event_of(flat_windows(*EVENTS["4688"])).views == {
-        "process_creation": {
-            "Image": "C:\\Windows\\System32\\whoami.exe",
-            "ProcessId": "4428",
-            "ParentImage": "C:\\Windows\\System32\\cmd.exe",
-            "ParentProcessId": "6116",
-            "LogonId": "0x910e0",
-            "IntegrityLevel": "High",
-            "User": "CORP\\ann",
-        }
+    assert event_of(flat_windows(*EVENTS["4688"])).overlay == {
+        "Image": "C:\\Windows\\System32\\whoami.exe",
+        "ProcessId": "4428",
+        "ParentImage": "C:\\Windows\\System32\\cmd.exe",
+        "ParentProcessId": "6116",
+        "LogonId": "0x910e0",
+        "IntegrityLevel": "High",
+        "User": "CORP\\ann",
     }
 
 
 def test_hashes_of_sysmon_are_split() -> None:
     overlay = {"sha1": "DA39", "md5": "D41D", "sha256": "E3B0", "Imphash": "4E00"}
-    assert event_of(evtx_json(*EVENTS["sysmon-1"])).views == {"process_creation": overlay}
-    assert event_of(evtx_json(SYSMON, 7, "", {"Hashes": HASHES})).views == {"image_load": overlay}
+    assert event_of(evtx_json(*EVENTS["sysmon-1"])).overlay == overlay
+    assert event_of(evtx_json(SYSMON, 7, "", {"Hashes": HASHES})).overlay == overlay
 
 
 def test_a_process_of_another_user_is_the_targets() -> None:
     data = PROCESS_4688 | {"TargetUserName": "svc", "TargetDomainName": "CORP"}
     event = event_of(evtx_json("Security", 4688, "", data))
-    assert (event.user, event.views["process_creation"]["User"]) == ("CORP\\svc", "CORP\\svc")
+    assert (event.user, event.overlay["User"]) == ("CORP\\svc", "CORP\\svc")
 
 
 def test_a_field_that_a_4688_of_an_old_windows_lacks_is_missing_in_the_view_too() -> None:
-    view = event_of(evtx_json("Security", 4688, "", {"NewProcessName": "C:\\a.exe", "NewProcessId": "0x10"})).views
-    assert view == {"process_creation": {"Image": "C:\\a.exe", "ProcessId": "16"}}
+    overlay = event_of(evtx_json("Security", 4688, "", {"NewProcessName": "C:\\a.exe", "NewProcessId": "0x10"})).overlay
+    assert overlay == {"Image": "C:\\a.exe", "ProcessId": "16"}
 
 
 def test_4657_is_of_the_category_that_its_operation_says() -> None:
@@ -258,7 +256,7 @@ def test_native_fields_that_a_winlogbeat_module_moved_come_back() -> None:
     expected |= {"Hashes": "MD5=D41D,IMPHASH=4E00", "User": "CORP\\ann"}
     assert {name: event.fields[name] for name in expected} == expected
     assert event.user == "CORP\\ann"
-    assert event.views == {"process_creation": {"md5": "D41D", "Imphash": "4E00"}}
+    assert event.overlay == {"md5": "D41D", "Imphash": "4E00"}
 
 
 def test_nothing_in_the_events_own_data_overrides_what_rules_route_by() -> None:
@@ -431,7 +429,7 @@ def check(raw: bytes) -> None:
     assert us("0001-01-01T00:00:00Z") <= event.time_us <= us("9999-12-31T23:59:59.999999Z")
     texts = (event.host, event.user, event.channel, event.provider, event.code, event.time_source)
     assert all(type(text) is str for text in texts)
-    assert set(event.views) <= set(event.logsource.categories)
+    assert event.logsource.categories or not event.overlay
 
 
 @settings(max_examples=200, deadline=None)

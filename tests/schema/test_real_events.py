@@ -61,7 +61,7 @@ def test_a_real_logon_is_the_same_in_every_format(shared_data: Path) -> None:
     original = normalise(line, NOW)
     for event in events:
         assert (event.user, event.logsource, event.code) == (original.user, original.logsource, original.code)
-        assert event.views == original.views
+        assert event.overlay == original.overlay
 
 
 def _first_plain_event(folder: Path) -> bytes:

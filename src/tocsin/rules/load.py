@@ -17,6 +17,8 @@ from tocsin.errors import RuleError
 from tocsin.rules.attack import Attack
 from tocsin.rules.documents import Document, read_documents
 from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_duplicates
+from tocsin.rules.translate import tree_of
+from tocsin.rules.tree import Or, Tree, atoms_of
 
 __all__ = ["LEVELS", "Rule", "RuleLogsource", "load_rules", "rule_files", "rules_digest"]
 
@@ -96,6 +98,7 @@ def _rule_of(document: Document, attack: Attack, is_baseline: bool) -> Rule:
     _refuse_other_kinds(document)
     parsed, conditions = _parsed(document)
     _refuse_affixed_regexes(document)
+    lines = _field_lines(document)
     digest = hashlib.sha256(document.text.replace("\r\n", "\n").strip().encode()).hexdigest()[:32]
     tags = tuple(str(tag) for tag in parsed.tags)
     resolved = attack.resolve(tags)
@@ -123,9 +126,24 @@ def _rule_of(document: Document, attack: Attack, is_baseline: bool) -> Rule:
         line=document.line,
         digest=digest,
         is_baseline=is_baseline,
-        conditions=conditions,
-        field_lines=_field_lines(document),
+        condition=_condition(document, conditions, lines),
+        field_lines=lines,
     )
+
+
+def _condition(document: Document, conditions: Sequence[Any], lines: Mapping[str, int]) -> Tree:
+    """Translate the conditions of a rule, of which any may hold."""
+
+    def place(field: str) -> str:
+        return f"{document.path}:{lines.get(field, document.line)}"
+
+    try:
+        trees = tuple(tree_of(condition, place) for condition in conditions)
+        condition = trees[0] if len(trees) == 1 else Or(trees)
+        atoms_of(condition)
+    except RecursionError as error:
+        raise _error(document, "its condition is nested too deep", "detection", "condition") from error
+    return condition
 
 
 def _service(parsed: SigmaRule) -> str:

@@ -1,168 +1,293 @@
-"""Match events against compiled rules: only those of the event's log source, and of these only likely ones."""
+"""Match events against rules: values become numbers, an event a short tuple, and what a tuple means is remembered.
+
+Pure: no clock, no network, no globals. Everything that is remembered is bounded, and matches are the same without it.
+"""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tocsin.event import Event, Logsource
-from tocsin.rules.patterns import Kind, Pattern, TextTest, any_of
+from tocsin.rules.atom import (
+    Atom,
+    ExistsAtom,
+    FieldAtom,
+    KeywordAtom,
+    KeywordRegexAtom,
+    NullAtom,
+    RegexAtom,
+    TextAtom,
+)
+from tocsin.rules.column import Column, Symbols
+from tocsin.rules.keywords import Keywords
+from tocsin.rules.patterns import Kind, test_of
+from tocsin.rules.plan import Part, Plan
 from tocsin.rules.rule import Rule
-from tocsin.rules.view import Spellings, View
+from tocsin.rules.text import fold
+from tocsin.rules.tree import Holds, Tree, atoms_of, can_hold, compiled, necessary
+from tocsin.rules.view import Spellings
 
-Guard = tuple[tuple[str, tuple[Pattern, ...]], ...]  # (field, patterns): at least one part holds if the rule does
-
-_MAX_ROUTES = 4096
-_MAX_REMEMBERED_CHARACTERS = 1024  # of one value: longer ones hardly come again
-_MAX_MEMORY_CHARACTERS = 4_000_000  # of all values of one field
+# Fields that say of which kind an event is: a rule is not likely because one of them fits.
+_ROUTING_FIELDS = ("eventid", "channel", "provider_name")
+_MAX_REMEMBERED_KEYS = 256  # an event with more has no shape that comes again
 
 
 @dataclass(frozen=True)
-class CompiledRule:
-    """A rule as a test of events, and what must hold of some field before the test is worth its while."""
+class Memory:
+    """How much a matcher may remember; 0 is nothing."""
 
-    rule: Rule
-    test: Callable[[View], bool]
-    guard: Guard | None  # None: every event has to be tested
+    value_characters: int = 64_000_000  # of values of all fields together
+    sets: int = 500_000  # of atoms that hold for one value
+    signatures: int = 500_000
+    shapes: int = 8_192  # kinds of events times the keys they have
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a matcher did."""
+
+    events: int = 0
+    signatures: int = 0  # that were not remembered
+    evaluated: int = 0  # rules, all together
 
 
 class Matcher:
-    """Finds the rules that an event matches. Holds memories of values and kinds, all bounded; one thread only."""
+    """Finds the rules that events match. One thread only."""
 
-    def __init__(self, compiled: Iterable[CompiledRule]) -> None:
-        self._compiled = sorted(compiled, key=lambda one: one.rule.id)
-        self._tests = [one.test for one in self._compiled]
-        self._routes: dict[tuple[str, str, tuple[str, ...]], _Route] = {}
+    def __init__(self, rules: Iterable[Rule], memory: Memory | None = None) -> None:
+        self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: rule.id))
+        self.counts = Counts()
+        self._memory = memory or Memory()
+        self._atoms = _Numbered()
+        self._holds: list[Holds] = []
+        self._asked: list[frozenset[int]] = []  # atoms of each rule
+        self._witnesses: list[frozenset[int] | None] = []
+        for rule in self.rules:
+            asked = self._atoms.add(rule.condition)
+            numbers = self._atoms.numbers
+            self._asked.append(asked)
+            self._holds.append(compiled(rule.condition, numbers))
+            strongest = necessary(rule.condition, _weakness)
+            self._witnesses.append(None if strongest is None else frozenset(numbers[atom] for atom in strongest))
+        self._symbols = Symbols(self._memory.value_characters)
+        self._columns = {name: Column(atoms, self._symbols) for name, atoms in self._atoms.by_field().items()}
         self._spellings = Spellings()
-        self._timeouts: Counter[str] = Counter()
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """All rules that can match, by id."""
-        return tuple(one.rule for one in self._compiled)
+        self._by_logsource: dict[Logsource, tuple[list[int], list[int]]] = {}
+        self._kinds: dict[tuple[Logsource, str], tuple[Part, Part]] = {}
+        self._keywords: dict[frozenset[int], Keywords] = {}
+        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._signatures = 0
+        self._found: dict[tuple[int, ...], tuple[Rule, ...]] = {}
 
     @property
     def timeouts(self) -> Mapping[str, int]:
         """How often a regular expression of a rule ran out of time, by rule id; such an event did not match it."""
-        return self._timeouts
+        counts: Counter[str] = Counter()
+        for number, count in self._symbols.timeouts.items():
+            atom = self._atoms.atoms[number]
+            counts.update({rule.id: count for rule in self.rules if atom in atoms_of(rule.condition)})
+        return counts
 
     def match(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules that the event matches, by id.
 
-        A rule with a category sees that category's view laid over the fields, another one the fields alone.
+        A rule with a category sees the event's overlay over its fields, another one the fields alone.
         """
-        route = self._route(event.logsource)
-        found: list[int] = []
-        fields_view: View | None = None
-        for category, candidates in route:
-            of_category = event.views.get(category)
-            if of_category is not None:
-                view = View((of_category, event.fields), self._spellings)
-            elif fields_view is None:
-                view = fields_view = View((event.fields,), self._spellings)
-            else:
-                view = fields_view
-            for index in candidates.likely(view):
-                if self._holds(index, view):
-                    found.append(index)
-        return tuple(self._compiled[index].rule for index in sorted(found))
+        self.counts.events += 1
+        fields, overlay = event.fields, event.overlay
+        key = (event.logsource, event.code, tuple(fields), tuple(overlay)) if overlay else (
+            event.logsource, event.code, tuple(fields)
+        )  # fmt: skip
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._new_plan(key, event)
+        signature = plan.signature(fields, overlay, event.json)
+        rules: tuple[Rule, ...] | None = plan.verdicts.get(signature)
+        return self._judge(plan, signature) if rules is None else rules
 
-    def _holds(self, index: int, view: View) -> bool:
-        try:
-            return self._tests[index](view)
-        except TimeoutError:
-            self._timeouts[self._compiled[index].rule.id] += 1
-            return False
+    def _judge(self, plan: Plan, signature: tuple[int, ...]) -> tuple[Rule, ...]:
+        indexes, evaluated = plan.matches(signature)
+        self.counts.signatures += 1
+        self.counts.evaluated += evaluated
+        rules = self._interned(tuple(indexes))
+        if len(self._symbols.sets) > self._memory.sets:
+            self._forget()
+            return rules
+        if self._signatures >= self._memory.signatures:
+            self._signatures = 0
+            for other in self._plans.values():
+                other.verdicts.clear()
+        if self._memory.signatures:
+            plan.verdicts[signature] = rules
+            self._signatures += 1
+        return rules
 
-    def _route(self, logsource: Logsource) -> "_Route":
-        """Return the candidates for events of a log source, by the category whose view they see."""
-        key = (logsource.product, logsource.service, logsource.categories)
-        route = self._routes.get(key)
-        if route is None:
-            if len(self._routes) >= _MAX_ROUTES:
-                self._routes.clear()
-            route = self._routes[key] = self._new_route(logsource)
-        return route
+    def _interned(self, indexes: tuple[int, ...]) -> tuple[Rule, ...]:
+        rules = self._found.get(indexes)
+        if rules is None:
+            rules = tuple(self.rules[index] for index in indexes)
+            if len(self._found) >= self._memory.signatures:
+                self._found.clear()
+            self._found[indexes] = rules
+        return rules
 
-    def _new_route(self, logsource: Logsource) -> "_Route":
-        by_category: dict[str, list[int]] = {}
-        for index, one in enumerate(self._compiled):
-            if one.rule.logsource.fits(logsource):
-                by_category.setdefault(one.rule.logsource.category, []).append(index)
-        return tuple((category, self._candidates(indexes)) for category, indexes in by_category.items())
+    def _forget(self) -> None:
+        """Drop all memories together: a signature of numbers that are given anew would mean something else."""
+        self._symbols.forget()
+        self._plans.clear()
+        self._signatures = 0
 
-    def _candidates(self, indexes: Sequence[int]) -> "_Candidates":
-        return _Candidates([(index, self._compiled[index].guard) for index in indexes])
+    def _new_plan(self, key: tuple[Any, ...], event: Event) -> Plan:
+        plan = Plan(
+            self._parts(event.logsource, event.code), (event.overlay, event.fields), self._spellings, self._symbols
+        )
+        if len(event.fields) + len(event.overlay) <= _MAX_REMEMBERED_KEYS:
+            if len(self._plans) >= self._memory.shapes:
+                self._plans.clear()
+                self._signatures = 0
+            self._plans[key] = plan
+        return plan
+
+    def _parts(self, logsource: Logsource, code: str) -> tuple[Part, Part]:
+        """Return the rules for a kind of event: those that see its overlay, and the others."""
+        parts = self._kinds.get((logsource, code))
+        if parts is None:
+            if len(self._kinds) >= self._memory.shapes:
+                self._kinds.clear()
+            with_category, others = self._fitting(logsource)
+            parts = self._part(with_category, code), self._part(others, code)
+            self._kinds[logsource, code] = parts
+        return parts
+
+    def _fitting(self, logsource: Logsource) -> tuple[list[int], list[int]]:
+        """Return the rules for a log source: those that ask for a category, and the others."""
+        fitting = self._by_logsource.get(logsource)
+        if fitting is None:
+            if len(self._by_logsource) >= self._memory.shapes:
+                self._by_logsource.clear()
+            indexes = [index for index, rule in enumerate(self.rules) if rule.logsource.fits(logsource)]
+            with_category = [index for index in indexes if self.rules[index].logsource.category]
+            fitting = with_category, [index for index in indexes if not self.rules[index].logsource.category]
+            self._by_logsource[logsource] = fitting
+        return fitting
+
+    def _part(self, indexes: Sequence[int], code: str) -> Part:
+        known = self._atoms.known_of(code)
+        if known:
+            indexes = [index for index in indexes if self._is_possible(index, known)]
+        asked = frozenset().union(*[self._asked[index] for index in indexes])
+        constants = frozenset(number for number, holds in known.items() if holds) & asked
+        always = []
+        by_witness: dict[int, list[int]] = {}
+        for index in indexes:
+            witnesses = self._witnesses[index]
+            if witnesses is None or not witnesses.isdisjoint(constants):
+                always.append(index)
+                continue
+            for number in witnesses:
+                by_witness.setdefault(number, []).append(index)
+        fields = self._atoms.fields
+        names = sorted({fields[number] for number in asked.difference(known)} - {""})
+        return Part(
+            holds=self._holds,
+            columns={name: self._columns[name] for name in names},
+            constants=constants,
+            references={number: self._atoms.references[number] for number in asked.intersection(self._atoms.references)},
+            keywords=self._keywords_for(asked.intersection(self._atoms.keywords)),
+            always=tuple(always),
+            by_witness={number: tuple(of_atom) for number, of_atom in by_witness.items()},
+        )
+
+    def _is_possible(self, index: int, known: Mapping[int, bool]) -> bool:
+        if self._asked[index].isdisjoint(known):
+            return True
+        numbers = self._atoms.numbers
+        return can_hold(self.rules[index].condition, lambda atom: known.get(numbers[atom]))
+
+    def _keywords_for(self, numbers: frozenset[int]) -> Keywords | None:
+        if not numbers:
+            return None
+        keywords = self._keywords.get(numbers)
+        if keywords is None:
+            atoms = {number: self._atoms.keywords[number] for number in numbers}
+            keywords = self._keywords[numbers] = Keywords(atoms, self._count_timeout)
+        return keywords
+
+    def _count_timeout(self, number: int) -> None:
+        self._symbols.timeouts[number] += 1
 
 
-class _Candidates:
-    """Rules for one view of a log source, by the guards that make them likely."""
+class _Numbered:
+    """All atoms of all rules, each with a number."""
 
-    def __init__(self, guards: Sequence[tuple[int, Guard | None]]) -> None:
-        self._always = [index for index, guard in guards if guard is None]
-        by_field: dict[str, list[tuple[int, tuple[Pattern, ...]]]] = {}
-        for index, guard in guards:
-            for field, patterns in guard or ():
-                by_field.setdefault(field, []).append((index, patterns))
-        self._fields = [(field, _LikelyByText(patterns)) for field, patterns in by_field.items()]
+    def __init__(self) -> None:
+        self.numbers: dict[Atom, int] = {}
+        self.atoms: list[Atom] = []
+        self.fields: list[str] = []  # of each atom; "" for those that ask for more than one field
+        self.references: dict[int, FieldAtom] = {}
+        self.keywords: dict[int, KeywordAtom | KeywordRegexAtom] = {}
+        self._about_code: dict[int, TextAtom] = {}
 
-    def likely(self, view: View) -> Iterable[int]:
-        """Return the rules that may hold, each once: a rule whose guard does not hold cannot."""
-        likely: set[int] = set()
-        for field, by_text in self._fields:
-            for text in view[field]:
-                if indexes := by_text[text]:
-                    likely.update(indexes)
-        return [*self._always, *likely] if likely else self._always
+    def add(self, tree: Tree) -> frozenset[int]:
+        """Number the atoms of a rule; return their numbers."""
+        atoms = atoms_of(tree)
+        for atom in atoms:
+            if atom not in self.numbers:
+                self._add(atom)
+        return frozenset(self.numbers[atom] for atom in atoms)
 
+    def _add(self, atom: Atom) -> None:
+        number = self.numbers[atom] = len(self.atoms)
+        self.atoms.append(atom)
+        field = ""
+        if isinstance(atom, FieldAtom):
+            self.references[number] = atom
+        elif isinstance(atom, (KeywordAtom, KeywordRegexAtom)):
+            self.keywords[number] = atom
+        else:
+            field = atom.field
+            if isinstance(atom, TextAtom) and _name_of(atom) == "eventid":
+                self._about_code[number] = atom
+        self.fields.append(field)
 
-class _LikelyByText(dict[str, tuple[int, ...]]):
-    """By the folded text of one field: rules with a guard that holds. Remembered, for values repeat."""
+    def by_field(self) -> Mapping[str, Mapping[int, Atom]]:
+        fields: dict[str, dict[int, Atom]] = {}
+        for number, (atom, field) in enumerate(zip(self.atoms, self.fields, strict=True)):
+            if field:
+                fields.setdefault(field, {})[number] = atom
+        return fields
 
-    def __init__(self, guards: Sequence[tuple[int, tuple[Pattern, ...]]]) -> None:
-        super().__init__()
-        self._exact: dict[str, list[int]] = {}
-        self._suffixes: dict[int, dict[str, list[int]]] = {}  # by their length, for a lookup each
-        self._prefixes: dict[int, dict[str, list[int]]] = {}
-        self._needles: list[tuple[str, int]] = []
-        self._others: list[tuple[TextTest, int]] = []
-        self._characters = 0
-        for index, patterns in guards:
-            for pattern in patterns:
-                self._add(pattern, index)
-
-    def __missing__(self, text: str) -> tuple[int, ...]:
-        indexes = tuple(self._likely(text))
-        if len(text) <= _MAX_REMEMBERED_CHARACTERS:
-            self._characters += len(text)
-            if self._characters > _MAX_MEMORY_CHARACTERS:
-                self.clear()
-                self._characters = len(text)
-            self[text] = indexes
-        return indexes
-
-    def _add(self, pattern: Pattern, index: int) -> None:
-        literal = pattern.literal
-        match pattern.kind:
-            case Kind.EXACT:
-                self._exact.setdefault(literal, []).append(index)
-            case Kind.SUFFIX:
-                self._suffixes.setdefault(len(literal), {}).setdefault(literal, []).append(index)
-            case Kind.PREFIX:
-                self._prefixes.setdefault(len(literal), {}).setdefault(literal, []).append(index)
-            case Kind.CONTAINS:
-                self._needles.append((literal, index))
-            case _:
-                self._others.append((any_of([pattern]), index))
-
-    def _likely(self, text: str) -> set[int]:
-        likely = set(self._exact.get(text, ()))
-        for length, by_suffix in self._suffixes.items():
-            likely.update(by_suffix.get(text[-length:], ()))
-        for length, by_prefix in self._prefixes.items():
-            likely.update(by_prefix.get(text[:length], ()))
-        likely.update([index for needle, index in self._needles if needle in text])
-        likely.update([index for test, index in self._others if test(text)])
-        return likely
+    def known_of(self, code: str) -> dict[int, bool]:
+        """Return the atoms that an event's id decides, and whether they hold."""
+        if not code:
+            return {}
+        folded = fold(code)
+        return {
+            number: test_of(atom.pattern)(code if atom.is_cased else folded)
+            for number, atom in self._about_code.items()
+        }
 
 
-_Route = tuple[tuple[str, _Candidates], ...]
+def _name_of(atom: TextAtom) -> str:
+    return fold(atom.field).replace(" ", "")
+
+
+def _weakness(atom: Atom) -> float:
+    """Rank atoms by how many events they hold for: long literals at a known end of the text for the fewest."""
+    match atom:
+        case TextAtom(field, pattern):
+            if fold(field).replace(" ", "") in _ROUTING_FIELDS:
+                return 100_000
+            if pattern.kind is Kind.ANYTHING:
+                return 10_000
+            is_short = len(pattern.literal) < _SHORT_LITERAL and pattern.kind > Kind.PREFIX
+            return 1 + pattern.kind + (100 if is_short else 0)
+        case KeywordAtom() | KeywordRegexAtom() | RegexAtom():
+            return 5
+        case NullAtom() | ExistsAtom():
+            return 10_000
+    return 100
+
+
+_SHORT_LITERAL = 4

@@ -3,10 +3,10 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from tocsin.errors import RuleError
 from tocsin.event import Logsource
+from tocsin.rules.tree import Tree
 from tocsin.verdict import LEVELS
 
 __all__ = ["LEVELS", "Rule", "RuleLogsource", "rules_digest"]
@@ -51,7 +51,7 @@ class Rule:
     line: int  # of its first key, from 1
     digest: str  # of its text, 32 hex digits
     is_baseline: bool  # says what an event is (`activity_tactic`), not that it is bad
-    conditions: tuple[Any, ...] = field(compare=False, repr=False)  # pySigma's condition trees; any of them fires
+    condition: Tree = field(compare=False, repr=False)
     field_lines: Mapping[str, int] = field(compare=False, repr=False)  # field name -> line of its first use
 
     @property

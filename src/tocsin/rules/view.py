@@ -85,6 +85,23 @@ class View(dict[str, tuple[str, ...]]):
         return _MISSING if place is None else self._layers[place[0]][place[1]]
 
 
+def located(name: str, layers: Layers) -> tuple[int, str] | bool:
+    """Say where events with these keys have a field: (layer, key); True: along a path, in some; False: nowhere."""
+    for number, layer in enumerate(layers):
+        if name in layer:
+            return number, name
+    wanted = _without_case_and_blanks(name)
+    starts = [wanted[:dot] for dot in range(len(wanted)) if wanted[dot] == "."]
+    is_along_path = False
+    for number, layer in enumerate(layers):
+        for key in layer:
+            folded = _without_case_and_blanks(key)
+            if folded == wanted:
+                return number, key
+            is_along_path = is_along_path or folded in starts
+    return is_along_path
+
+
 class Spellings:
     """Finds fields whose names are spelled otherwise; remembered by an event's keys, for those of a kind share them."""
 

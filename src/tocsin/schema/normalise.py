@@ -10,6 +10,7 @@ from tocsin.schema.parse import parse
 from tocsin.schema.times import first_time
 from tocsin.schema.users import account, acting_user
 
+_NO_OVERLAY: dict[str, Any] = {}
 _FUTURE_US = 5 * 60 * 1_000_000
 
 
@@ -18,7 +19,7 @@ def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC) -> Event:
 
     `ingest_us`: when the record was read (UTC, microseconds since 1970), its time where it says none.
     `timezone`: of times that name no zone. Raises DecodeError with reason `empty`, `not_json`, `too_deep` or
-    `not_an_object`. Views may be shared between events: never change them.
+    `not_an_object`. Overlays may be shared between events: never change them.
     """
     record, json, flags = parse(raw)
     is_repaired = json is not raw
@@ -49,11 +50,7 @@ def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC) -> Event:
     user = acting_user(fields, kind.acting)
     if not user and kind.is_account_acting:
         user = account(*native.account)
-    views: dict[str, dict[str, Any]] = {}
-    if kind.overlay is not None:
-        overlay = kind.overlay(fields)
-        if overlay:
-            views = dict.fromkeys(logsource.categories, overlay)
+    overlay = kind.overlay(fields) if kind.overlay is not None and logsource.categories else _NO_OVERLAY
     return Event(
         json,
         is_repaired,
@@ -68,5 +65,5 @@ def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC) -> Event:
         native.provider,
         native.code,
         fields,
-        views,
+        overlay,
     )

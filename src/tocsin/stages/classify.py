@@ -282,7 +282,7 @@ def _list(items: tuple[str, ...]) -> bytes:
 
 def _sighting(rule: JudgedRule, event: Event, ingest_us: int) -> str:
     """Return a key that is the same when two events show one act: rule, host, process or logon, minute."""
-    fields = {**event.fields, **next(iter(event.views.values()), {})}
+    fields = {**event.fields, **event.overlay}
     actor = next((str(fields[name]) for name in ("ProcessId", "TargetLogonId", "LogonId") if name in fields), "")
     bucket = (ingest_us if event.time_us is None else event.time_us) // (_SIGHTING_SECONDS * 1_000_000)
     return xxh3_128_hexdigest(f"{rule.id}\0{event.host}\0{actor}\0{bucket}".encode("utf-8", "replace"))

@@ -1,0 +1,113 @@
+"""Find which of many expressions lie in a text, all in one pass (Hyperscan, linear time)."""
+
+import re
+from collections.abc import Mapping
+
+import hyperscan
+
+from tocsin.rules.patterns import Kind, Pattern, Wildcard
+
+_COMMON = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_UTF8
+_PATTERN_FLAGS = _COMMON | hyperscan.HS_FLAG_DOTALL
+# It only has to find too much rather than too little: what it finds is decided by the engine of `regexes`.
+_REGEX_FLAGS = _COMMON | hyperscan.HS_FLAG_ALLOWEMPTY | hyperscan.HS_FLAG_PREFILTER
+_FLAGS = {"i": hyperscan.HS_FLAG_CASELESS, "m": hyperscan.HS_FLAG_MULTILINE, "s": hyperscan.HS_FLAG_DOTALL}
+
+Expression = tuple[bytes, int]  # in PCRE's syntax, with Hyperscan's flags
+
+
+class Automaton:
+    """Expressions by number. It finds nothing in an empty text."""
+
+    def __init__(self, expressions: Mapping[int, Expression]) -> None:
+        self._database = hyperscan.Database()
+        self._database.compile(
+            expressions=[expression for expression, _ in expressions.values()],
+            ids=list(expressions),
+            flags=[flags for _, flags in expressions.values()],
+        )
+        self._scan = self._database.scan
+        self._found: list[int] = []
+        self._on_match = self._add
+
+    def find(self, text: bytes) -> list[int]:
+        """Return the numbers of the expressions that lie in a text (UTF-8), each once."""
+        found: list[int] = []
+        self._found = found
+        self._scan(text, self._on_match)
+        return found
+
+    def _add(self, number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
+        self._found.append(number)
+
+
+def expression_of(pattern: Pattern) -> Expression:
+    """Write a pattern as an expression; case counts."""
+    literal = _escaped(pattern.literal)
+    match pattern.kind:
+        case Kind.EXACT:
+            written = rf"\A{literal}\z"
+        case Kind.SUFFIX:
+            written = rf"{literal}\z"
+        case Kind.PREFIX:
+            written = rf"\A{literal}"
+        case Kind.CONTAINS:
+            written = literal
+        case Kind.ANYTHING:
+            written = r"\A"
+        case Kind.GLOB:
+            written = _glob(pattern)
+    return written.encode(), _PATTERN_FLAGS
+
+
+def _glob(pattern: Pattern) -> str:
+    parts = list(pattern.parts)
+    start, end = r"\A", r"\z"
+    if parts[0] is Wildcard.MANY:
+        start = ""
+        del parts[0]
+    if parts and parts[-1] is Wildcard.MANY:
+        end = ""
+        del parts[-1]
+    return start + "".join(_WRITTEN[part] if isinstance(part, Wildcard) else _escaped(part) for part in parts) + end
+
+
+_WRITTEN = {Wildcard.MANY: ".*", Wildcard.ONE: "."}
+
+
+def _escaped(literal: str) -> str:
+    return "".join(
+        character if character.isalnum() or ord(character) > 127 else f"\\x{ord(character):02x}"
+        for character in literal
+    )
+
+
+def regex_expression(pattern: str, flags: str) -> Expression | None:
+    """Write a regular expression as one that finds wherever it does, or more; None where that cannot be had."""
+    if "(?" in pattern.removeprefix("(?i)") and _sets_flags_within(pattern.removeprefix("(?i)")):
+        return None
+    options = _REGEX_FLAGS
+    for flag in flags:
+        options |= _FLAGS[flag]
+    expression = _LARGE_REPEAT.sub(_unlimited, pattern).encode(), options
+    try:
+        hyperscan.Database().compile(expressions=[expression[0]], ids=[0], flags=[options])
+    except hyperscan.error:
+        return None
+    return expression
+
+
+# A large repeat takes minutes to compile; without a limit the expression finds more. In a class a brace is no repeat.
+_LARGE_REPEAT = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\{(\d+),?(\d*)\}", re.DOTALL)
+_LARGE = 16
+
+
+def _unlimited(repeat: re.Match[str]) -> str:
+    if repeat[1] or max(int(repeat[2]), int(repeat[3] or 0)) <= _LARGE:
+        return repeat[0]
+    return "*" if repeat[2] == "0" else "+"
+
+
+def _sets_flags_within(pattern: str) -> bool:
+    """Tell whether flags are set in the middle, which engines understand differently."""
+    return any(after[:1].isalpha() or after[:1] == "-" for after in pattern.split("(?")[1:] if after[:2] != "P<")

@@ -1,0 +1,188 @@
+"""From a field's value to a number that stands for the atoms that hold for it."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tocsin.rules.atom import Atom, CidrAtom, CompareAtom, ExistsAtom, NullAtom, RegexAtom, TextAtom, TimePartAtom
+from tocsin.rules.automaton import Automaton, expression_of, regex_expression
+from tocsin.rules.patterns import Kind, Pattern, test_of
+from tocsin.rules.regexes import search_of
+from tocsin.rules.text import fold, text_of
+from tocsin.rules.values import compares, has_time_part, within_network
+
+_MAX_REMEMBERED_CHARACTERS = 2048  # of one value: longer ones hardly come again
+_FEW = 4  # so many patterns are searched one by one quicker than by an automaton
+
+
+class Symbols:
+    """Sets of atoms by the number that stands for each, and how much all columns remember together."""
+
+    def __init__(self, max_characters: int) -> None:
+        self.sets: list[frozenset[int]] = []
+        self._numbers: dict[frozenset[int], int] = {}
+        self._max_characters = max_characters
+        self._characters = 0
+        self._columns: list[Column] = []
+        self.timeouts: Counter[int] = Counter()  # atom -> how often its regular expression ran out of time
+
+    def number_of(self, hits: frozenset[int]) -> int:
+        number = self._numbers.get(hits)
+        if number is None:
+            number = self._numbers[hits] = len(self.sets)
+            self.sets.append(hits)
+        return number
+
+    def forget(self) -> None:
+        """Drop everything: numbers that were handed out before mean nothing afterwards."""
+        self._numbers.clear()
+        self.sets.clear()
+        self._drop_values()
+
+    def add(self, column: "Column") -> None:
+        self._columns.append(column)
+
+    def has_room(self, characters: int) -> bool:
+        """Count what a column wants to remember; where all is full, drop what all columns remember of values."""
+        if self._max_characters <= 0:
+            return False
+        self._characters += characters
+        if self._characters > self._max_characters:
+            self._drop_values()
+            self._characters = characters
+        return True
+
+    def _drop_values(self) -> None:
+        self._characters = 0
+        for column in self._columns:
+            column.drop()
+
+
+class Column(dict[Any, int]):
+    """`column[value]` is the symbol of a value of one field: the number of the set of atoms that hold for it.
+
+    Only texts are keys: `True`, `1` and `1.0` would be one. A list or map raises TypeError: see `symbol_of`.
+    """
+
+    def __init__(self, atoms: Mapping[int, Atom], symbols: Symbols) -> None:
+        super().__init__()
+        self._symbols = symbols
+        self._scalars: dict[tuple[type, Any], int] = {}
+        self._present = _numbers(atoms, lambda atom: isinstance(atom, ExistsAtom) and atom.is_wanted)
+        self._null = _numbers(atoms, lambda atom: isinstance(atom, NullAtom))
+        absent = _numbers(atoms, lambda atom: isinstance(atom, ExistsAtom) and not atom.is_wanted)
+        self.when_missing = self._null | absent
+        self._folded = _Texts({n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and not a.is_cased})
+        self._cased = _Texts(
+            {n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and a.is_cased},
+            {n: a for n, a in atoms.items() if isinstance(a, RegexAtom)},
+        )
+        self._networks = [(n, within_network(a.network)) for n, a in atoms.items() if isinstance(a, CidrAtom)]
+        self._values = [(n, compares(a.operator, a.limit)) for n, a in atoms.items() if isinstance(a, CompareAtom)]
+        self._values += [(n, has_time_part(a.part, a.number)) for n, a in atoms.items() if isinstance(a, TimePartAtom)]
+        symbols.add(self)
+
+    def __missing__(self, value: Any) -> int:
+        if type(value) is not str:
+            return self._symbol_of_scalar(value)
+        hits, is_sure = self._hits(value)
+        symbol = self._symbols.number_of(hits | self._present)
+        if is_sure and len(value) <= _MAX_REMEMBERED_CHARACTERS and self._symbols.has_room(len(value) + 50):
+            self[value] = symbol
+        return symbol
+
+    def symbol_of(self, values: Iterable[Any] | None) -> int:
+        """Return the symbol of a field with these values, lists flattened; None: the field is missing."""
+        if values is None:
+            return self._symbols.number_of(self.when_missing)
+        found = list(values)
+        hits = self._present | self._null if not found or None in found else self._present
+        for value in found:
+            hits |= self._hits(value)[0]
+        return self._symbols.number_of(hits)
+
+    def drop(self) -> None:
+        """Forget all values."""
+        self.clear()
+        self._scalars.clear()
+
+    def _symbol_of_scalar(self, value: Any) -> int:
+        key = (type(value), value)
+        symbol = self._scalars.get(key)
+        if symbol is None:
+            symbol = self.symbol_of((value,))
+            if self._symbols.has_room(60):
+                self._scalars[key] = symbol
+        return symbol
+
+    def _hits(self, value: Any) -> tuple[frozenset[int], bool]:
+        """Return the atoms that hold for one value, and whether none of them ran out of time."""
+        hits = {number for number, test in self._values if test(value)}
+        text = value if type(value) is str else text_of(value)
+        timed_out: list[int] = []
+        if text is not None:
+            hits.update(self._folded.find(fold(text), timed_out))
+            hits.update(self._cased.find(text, timed_out))
+            hits.update([number for number, test in self._networks if test(text)])
+            self._symbols.timeouts.update(timed_out)
+        return frozenset(hits), not timed_out
+
+
+class _Texts:
+    """Patterns and regular expressions on text in which case counts."""
+
+    def __init__(self, patterns: Mapping[int, Pattern], regexes: Mapping[int, RegexAtom] | None = None) -> None:
+        self._exact: dict[str, list[int]] = {}
+        self._always: list[int] = []
+        self._tests: list[tuple[int, Callable[[str], bool]]] = []
+        self._regexes: list[tuple[int, Callable[[str], bool]]] = []  # that no automaton knows
+        self._confirm: dict[int, Callable[[str], bool]] = {}
+        searched = {}
+        for number, pattern in patterns.items():
+            if pattern.kind is Kind.EXACT:
+                self._exact.setdefault(pattern.literal, []).append(number)
+            elif pattern.kind is Kind.ANYTHING:
+                self._always.append(number)
+            else:
+                searched[number] = pattern
+        expressions = {}
+        if len(searched) <= _FEW:
+            self._tests = [(number, test_of(pattern)) for number, pattern in searched.items()]
+        else:
+            expressions = {number: expression_of(pattern) for number, pattern in searched.items()}
+        for number, atom in (regexes or {}).items():
+            search = search_of(atom.pattern, atom.flags)
+            expression = regex_expression(atom.pattern, atom.flags)
+            if expression is None:
+                self._regexes.append((number, search))
+            else:
+                expressions[number] = expression
+                self._confirm[number] = search
+        self._automaton = Automaton(expressions) if expressions else None
+
+    def find(self, text: str, timed_out: list[int]) -> list[int]:
+        """Return the numbers that hold for a text; those that ran out of time are added to `timed_out`."""
+        found = [*self._always, *self._exact.get(text, ())]
+        found += [number for number, test in self._tests if test(text)]
+        doubtful = self._regexes
+        if self._automaton:
+            if not text:  # an automaton finds nothing there, but a regular expression may
+                doubtful = [*doubtful, *self._confirm.items()]
+            elif candidates := self._automaton.find(text.encode()):
+                confirm = self._confirm
+                if confirm:
+                    found += [number for number in candidates if number not in confirm]
+                    doubtful = [*doubtful, *((number, confirm[number]) for number in candidates if number in confirm)]
+                else:
+                    found += candidates
+        for number, search in doubtful:
+            try:
+                if search(text):
+                    found.append(number)
+            except TimeoutError:
+                timed_out.append(number)
+        return found
+
+
+def _numbers(atoms: Mapping[int, Atom], is_one: Callable[[Atom], bool]) -> frozenset[int]:
+    return frozenset(number for number, atom in atoms.items() if is_one(atom))

@@ -1,0 +1,76 @@
+"""Keywords, which may stand in any value of an event: a look at the raw JSON says at once where none can."""
+
+import re
+from collections.abc import Callable, Mapping
+
+import hyperscan
+
+from tocsin.rules.atom import KeywordAtom, KeywordRegexAtom
+from tocsin.rules.automaton import Automaton, Expression
+from tocsin.rules.patterns import Kind, Pattern, test_of
+from tocsin.rules.regexes import search_of
+from tocsin.rules.text import fold
+from tocsin.rules.view import VALUE_SEPARATOR, View
+
+# JSON may write any character as an escape; where it does so for one that folds to ASCII, the event is looked at whole.
+_ESCAPES = rb"\\u00[2-7][0-9a-f]|\\u212a|\\u017f"
+_PLAIN_RUN = re.compile(r"[ !#-.0-\[\]-~]{2,}")  # what JSON writes as it is, but for the escapes above
+_FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP | hyperscan.HS_FLAG_CASELESS
+
+
+class Keywords:
+    """Finds the keyword atoms that hold for an event."""
+
+    def __init__(self, atoms: Mapping[int, KeywordAtom | KeywordRegexAtom], on_timeout: Callable[[int], None]) -> None:
+        self._on_timeout = on_timeout
+        self._joined: list[tuple[int, Callable[[str], bool]]] = []
+        self._folded: list[tuple[int, Callable[[str], bool]]] = []
+        self._cased: list[tuple[int, Callable[[str], bool]]] = []
+        for number, atom in atoms.items():
+            if isinstance(atom, KeywordRegexAtom):
+                self._cased.append((number, search_of(atom.pattern, atom.flags)))
+            elif atom.is_cased:
+                self._cased.append((number, test_of(atom.pattern)))
+            elif atom.pattern.kind is Kind.CONTAINS and VALUE_SEPARATOR not in atom.pattern.literal:
+                self._joined.append((number, test_of(atom.pattern)))
+            else:
+                self._folded.append((number, test_of(atom.pattern)))
+        runs = [_longest_run(atom) for atom in atoms.values()]
+        is_always = not all(runs)
+        self._first_look = None if is_always else Automaton({0: (_ESCAPES, _FLAGS), **_expressions(runs)})
+
+    def find(self, json: bytes, view: Callable[[], View]) -> frozenset[int]:
+        """Return the atoms that hold. `json`: the event as it came; `view`: what the rules see of it."""
+        if self._first_look and not self._first_look.find(json):
+            return frozenset()
+        seen = view()
+        found = []
+        if self._joined:
+            joined = seen.joined_texts()
+            found += [number for number, test in self._joined if test(joined)]
+        texts = seen.all_texts()
+        if self._folded:
+            folded = [fold(text) for text in texts]
+            found += [number for number, test in self._folded if any(map(test, folded))]
+        for number, test in self._cased:
+            try:
+                if any(map(test, texts)):
+                    found.append(number)
+            except TimeoutError:
+                self._on_timeout(number)
+        return frozenset(found)
+
+
+def _expressions(runs: list[str]) -> dict[int, Expression]:
+    return {number: (re.escape(run).encode(), _FLAGS) for number, run in enumerate(dict.fromkeys(runs), 1)}
+
+
+def _longest_run(atom: KeywordAtom | KeywordRegexAtom) -> str:
+    """Return the longest part of a keyword that lies in the raw JSON of every event it is in; "" for none."""
+    if isinstance(atom, KeywordRegexAtom):
+        return ""
+    return max((run for literal in _literals(atom.pattern) for run in _PLAIN_RUN.findall(literal)), key=len, default="")
+
+
+def _literals(pattern: Pattern) -> list[str]:
+    return [part for part in pattern.parts if isinstance(part, str)] or [pattern.literal]

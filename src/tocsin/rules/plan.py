@@ -1,0 +1,165 @@
+"""How the rules for one kind of event read events of one shape: which keys, into which columns, in which order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from operator import getitem, itemgetter
+from typing import Any
+
+from tocsin.rules.atom import FieldAtom
+from tocsin.rules.column import Column, Symbols
+from tocsin.rules.keywords import Keywords
+from tocsin.rules.tree import Holds
+from tocsin.rules.view import Layers, Spellings, View, located
+
+Fields = Mapping[str, Any]
+Signature = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rules for a kind of event that see the same layers, and what they ask for."""
+
+    holds: Sequence[Holds]  # of all rules, by index
+    columns: Mapping[str, Column]  # by field name
+    constants: frozenset[int]  # atoms that hold for every event of the kind
+    references: Mapping[int, FieldAtom]
+    keywords: Keywords | None
+    always: Sequence[int]  # rules that have to be evaluated whatever holds
+    by_witness: Mapping[int, Sequence[int]]  # atom -> rules that may match where it holds
+
+    def matches(self, hits: AbstractSet[int]) -> tuple[list[int], int]:
+        """Return the rules that match where these atoms hold, and how many had to be evaluated."""
+        by_witness = self.by_witness
+        likely = {index for hit in hits if hit in by_witness for index in by_witness[hit]}
+        holds = self.holds
+        found = [index for index in (*self.always, *likely) if holds[index](hits)]
+        return found, len(self.always) + len(likely)
+
+
+class Plan:
+    """Reads the signature of an event, and knows the matches of signatures seen before."""
+
+    def __init__(self, parts: Sequence[Part], layers: Layers, spellings: Spellings, symbols: Symbols) -> None:
+        """`layers`: of an event of that shape, the overlay (maybe empty) and the fields."""
+        self.verdicts: dict[Signature, Any] = {}
+        self._symbols = symbols
+        self._spellings = spellings
+        places: dict[tuple[int, str, int], tuple[int, str, Column]] = {}
+        computed: list[Callable[[Layers, bytes], int]] = []
+        wanted: list[tuple[Part, set[int], list[tuple[int, str, int]], list[int]]] = []
+        for number, part in enumerate(parts):
+            first = 0 if number == 0 else 1  # the second part sees the fields alone
+            base = set(part.constants)
+            keys: list[tuple[int, str, int]] = []
+            own: list[int] = []
+            for name, column in part.columns.items():
+                place = located(name, layers[first:])
+                if place is False:
+                    base |= column.when_missing
+                elif isinstance(place, tuple):
+                    key = (place[0] + first, place[1], id(column))
+                    places[key] = (place[0] + first, place[1], column)
+                    keys.append(key)
+                else:
+                    own.append(len(computed))
+                    computed.append(_path_reader(name, column, first, spellings))
+            if part.references:
+                own.append(len(computed))
+                computed.append(_reference_reader(part.references, first, spellings, symbols))
+            if part.keywords:
+                own.append(len(computed))
+                computed.append(_keyword_reader(part.keywords, spellings, symbols))
+            wanted.append((part, base, keys, own))
+        ordered = sorted(places, key=lambda key: key[0])
+        position = {key: number for number, key in enumerate(ordered)}
+        self._overlay_keys = [places[key][1] for key in ordered if key[0] == 0]
+        self._columns = [places[key][2] for key in ordered]
+        self._keys = [places[key][1] for key in ordered if key[0] == 1]
+        self._get = _getter(self._keys)
+        self._computed = computed
+        self._parts = [
+            (part, frozenset(base), [*(position[key] for key in keys), *(len(ordered) + at for at in own)])
+            for part, base, keys, own in wanted
+        ]
+
+    def signature(self, fields: Fields, overlay: Fields, json: bytes) -> Signature:
+        """Return the symbols of an event's values, for an event of this plan's shape."""
+        values = self._get(fields)
+        if self._overlay_keys:
+            values = (*[overlay[key] for key in self._overlay_keys], *values)
+        try:
+            signature = tuple(map(getitem, self._columns, values))
+        except TypeError:  # a list or a map among them
+            signature = tuple(_symbol(column, value) for column, value in zip(self._columns, values, strict=True))
+        if self._computed:
+            layers = (overlay, fields)
+            signature += tuple([compute(layers, json) for compute in self._computed])
+        return signature
+
+    def matches(self, signature: Signature) -> tuple[list[int], int]:
+        """Return the rules that match an event of that signature, and how many had to be evaluated."""
+        sets = self._symbols.sets
+        found: list[int] = []
+        evaluated = 0
+        for part, base, positions in self._parts:
+            hits = base.union(*[sets[signature[position]] for position in positions])
+            matching, count = part.matches(hits)
+            found += matching
+            evaluated += count
+        return sorted(found), evaluated
+
+
+def _getter(keys: Sequence[str]) -> Callable[[Fields], tuple[Any, ...]]:
+    if not keys:
+        return lambda _: ()
+    if len(keys) == 1:
+        (key,) = keys
+        return lambda fields: (fields[key],)
+    return itemgetter(*keys)
+
+
+def _symbol(column: Column, value: Any) -> int:
+    if type(value) is list or type(value) is dict:
+        return column.symbol_of(View(({"": value},), Spellings()).raws(""))
+    return column[value]
+
+
+def _path_reader(name: str, column: Column, first: int, spellings: Spellings) -> Callable[[Layers, bytes], int]:
+    def read(layers: Layers, _: bytes) -> int:
+        return column.symbol_of(View(layers[first:], spellings).raws(name))
+
+    return read
+
+
+def _reference_reader(
+    references: Mapping[int, FieldAtom], first: int, spellings: Spellings, symbols: Symbols
+) -> Callable[[Layers, bytes], int]:
+    tests = [(number, atom.field, atom.other, _COMPARE[atom.how]) for number, atom in references.items()]
+
+    def read(layers: Layers, _: bytes) -> int:
+        view = View(layers[first:], spellings)
+        return symbols.number_of(
+            frozenset(
+                number
+                for number, name, other, compare in tests
+                if any(compare(text, affix) for text in view[name] for affix in view[other])
+            )
+        )
+
+    return read
+
+
+_COMPARE: dict[str, Callable[[str, str], bool]] = {
+    "equals": str.__eq__,
+    "startswith": str.startswith,
+    "endswith": str.endswith,
+    "contains": str.__contains__,
+}
+
+
+def _keyword_reader(keywords: Keywords, spellings: Spellings, symbols: Symbols) -> Callable[[Layers, bytes], int]:
+    def read(layers: Layers, json: bytes) -> int:
+        return symbols.number_of(keywords.find(json, lambda: View(layers[1:], spellings)))
+
+    return read
