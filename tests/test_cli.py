@@ -52,6 +52,25 @@ def test_a_setting_of_the_simulator_is_refused_before_anything_starts(tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("run", "--follow"), "--follow needs --input"),
+        (("run", "--input", ".", "--count", "5", "--seed", "2"), "--count, --seed is for simulated events"),
+        (("produce", "--input", ""), "invalid path value: ''"),
+        (("scan", "--rules", "."), "Give PATH before --rules"),
+        (("classify", "--workers", "99999"), "a whole number from 1 to 256 is needed"),
+        (("rules", "check", "."), "there is no Sigma rule in `.`"),
+        (("run", "--data", "/dev/null/x"), "data directory `/dev/null/x` cannot be used"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_reason(
+    tmp_path: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    done = tocsin(*arguments, cwd=tmp_path)
+    assert (done.returncode, reason in done.stderr, list(tmp_path.iterdir())) == (2, True, []), done.stderr
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no JSON\n", b"[1]\n"])
 def test_scan_fails_where_not_one_event_can_be_read(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:

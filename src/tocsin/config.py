@@ -45,11 +45,21 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def _whole(minimum: int) -> Callable[[str], int]:
+def _bus(text: str) -> str:
+    scheme, _, place = text.partition(":")
+    if text and (scheme != "file" or not place):
+        raise ValueError("file:DIR is needed, such as file:tocsin-data/bus")
+    return text
+
+
+def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    allowed = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+
     def read(text: str) -> int:
-        if not text.lstrip("-").isdecimal() or int(text) < minimum:
-            raise ValueError(f"a whole number of at least {minimum} is needed")
-        return int(text)
+        number = int(text) if text.lstrip("-").isdecimal() else minimum - 1
+        if number < minimum or (maximum is not None and number > maximum):
+            raise ValueError(f"a whole number {allowed} is needed")
+        return number
 
     return read
 
@@ -106,8 +116,8 @@ def _burst(text: str) -> tuple[float, float]:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("data", _path, "tocsin-data", "directory that holds the embedded log, the store and all state"),
-    Setting("bus", _text, "", "where the topics are: file:DIR (default: `bus` in the data directory)"),
-    Setting("topics.partitions", _whole(1), "4", "partitions of each topic, when it is made"),
+    Setting("bus", _bus, "", "where the topics are: file:DIR (default: `bus` in the data directory)"),
+    Setting("topics.partitions", _whole(1, 1024), "4", "partitions of each topic, when it is made"),
     Setting("topics.retention_hours", _positive, "168", "how long records that every group has read are kept"),
     Setting("topics.retention_gb", _positive, "4", "how much of a topic is kept, GB compressed"),
     Setting("produce.rate", _optional(_positive), "", "simulated events a second (default: as fast as possible)"),
@@ -124,8 +134,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("classify.builtin", _switch, "true", "use the built-in pack of rules"),
     Setting("classify.alert_level", _choice(*LEVELS), "medium", "detections of this level or above are alerts"),
     Setting("classify.timezone", _timezone, "UTC", "time zone of event times that name none"),
-    Setting("classify.workers", _whole(1), "1", "processes that classify"),
-    Setting("store.workers", _whole(1), "1", "processes that store"),
+    Setting("classify.workers", _whole(1, 256), "1", "processes that classify"),
+    Setting("store.workers", _whole(1, 256), "1", "processes that store"),
     Setting("store.retention_days", _positive, "90", "how long stored events are kept"),
     Setting("store.retention_gb", _positive, "50", "how much is stored at most, GB"),
     Setting("store.grace_seconds", _positive, "60", "how long a replaced file stays: the longest query"),
@@ -190,14 +200,9 @@ class Config(Mapping[str, Any]):
 
     @property
     def bus_folder(self) -> Path:
-        """The folder of the embedded bus. Raises ConfigError for other kinds of bus."""
+        """The folder of the embedded bus."""
         url: str = self["bus"]
-        if not url:
-            return self.data / "bus"
-        scheme, separator, place = url.partition(":")
-        if scheme != "file" or not separator or not place:
-            raise ConfigError(f"bus: `{url}` is not known; use file:DIR, such as file:tocsin-data/bus")
-        return Path(place)
+        return Path(url.removeprefix("file:")) if url else self.data / "bus"
 
 
 def load_config(
@@ -269,7 +274,13 @@ def _read_file(named: str | None, by: str, problems: list[str]) -> tuple[dict[st
         return {}, path
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except UnicodeDecodeError:
+        problems.append(f"{path}: is not text in UTF-8; save it as such")
+        return {}, path
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror}")
+        return {}, path
+    except tomllib.TOMLDecodeError as error:
         problems.append(f"{path}: {error}")
         return {}, path
     said: dict[str, Any] = {}

@@ -1,5 +1,6 @@
 """Run stages as processes: start, watch, restart with back-off, stop; none outlives the one that started it."""
 
+import logging
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from tocsin.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 Workers = Mapping[str, Sequence[str]]  # name -> arguments
 
@@ -187,10 +190,12 @@ def supervise_workers(
     """Run workers until all have finished or a stop, and helpers as long. Raises ConfigError: one cannot go on."""
     try:
         for name, arguments in {**helpers, **workers}.items():
+            if is_stopped():
+                return
             supervisor.start(name, arguments)
         while not is_stopped.wait(0.05):
             for sentence in supervisor.watch():
-                sys.stderr.write(sentence + "\n")
+                log.warning("%s", sentence)
             if all(supervisor.is_finished(name) for name in workers):
                 return
     except StageFailedError as error:

@@ -295,9 +295,13 @@ def test_in_flat_events_timestamp_precedes_utctime_precedes_eventtime() -> None:
     assert chosen == [("@timestamp", ()), ("UtcTime", ()), ("EventTime", ("assumed_timezone",))]
 
 
-def test_without_a_time_the_event_has_that_of_its_ingest_and_a_flag() -> None:
-    event = event_of({"EventID": 1, "Channel": SYSMON, "@timestamp": "yesterday"})
-    assert (event.time_us, event.time_source, event.flags) == (NOW, "ingest", ("missing_time",))
+@pytest.mark.parametrize(
+    ("times", "flag"),
+    [({}, "missing_time"), ({"EventTime": ""}, "missing_time"), ({"@timestamp": "yesterday"}, "unreadable_time")],
+)
+def test_without_a_time_the_event_has_that_of_its_ingest_and_a_flag(times: dict[str, str], flag: str) -> None:
+    event = event_of({"EventID": 1, "Channel": SYSMON, **times})
+    assert (event.time_us, event.time_source, event.flags) == (NOW, "ingest", (flag,))
 
 
 def test_a_time_more_than_five_minutes_ahead_is_kept_and_flagged() -> None:

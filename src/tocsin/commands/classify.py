@@ -36,13 +36,14 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
     from tocsin.pipeline.classify import classify
-    from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
+    from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus, workers_of
     from tocsin.supervisor import StopSignal, Supervisor, supervise_workers
     from tocsin.telemetry.meter import StageMeter
 
     is_stopped = StopSignal(parsed.supervised)
-    workers = config["classify.workers"]
-    owner = None if parsed.worker is not None else open_bus(config).own(CLASSIFY_GROUP)
+    bus = open_bus(config)
+    workers = workers_of(bus, config["classify.workers"])
+    owner = None if parsed.worker is not None else bus.own(CLASSIFY_GROUP)
     if owner and workers > 1:
         until_idle = [] if parsed.until_idle is None else [f"--until-idle={parsed.until_idle}"]
         children = {f"classify-{n}": ["classify", f"--worker={n}", *until_idle] for n in range(workers)}

@@ -6,6 +6,7 @@ file that --config or TOCSIN_CONFIG names), those over the defaults."""
 import argparse
 
 from tocsin.commands.options import config_of
+from tocsin.errors import ConfigError
 
 HELP = "show or check the settings"
 EXAMPLES = """\
@@ -28,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
+    from tocsin.pipeline.produce import simulator_settings
+
     if parsed.action == "check":
+        missing = [path for path in config["classify.rules"] if not path.exists()]
+        if missing:
+            raise ConfigError(*(f"classify.rules: there is nothing at `{path}`" for path in missing))
+        simulator_settings(config).check()
         print("The settings are right.")
         return 0
     for key, value in config.values_by_key.items():

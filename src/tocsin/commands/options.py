@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+from pathlib import Path
 
 from tocsin.config import SETTINGS, Config, load_config
 
@@ -32,6 +33,13 @@ def add_stage(parser: argparse.ArgumentParser) -> None:
     """Add what the supervisor hands to a stage; not for people."""
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)
+
+
+def path(text: str) -> Path:
+    """Read a path; an empty one, as an unset variable of a shell gives, would be the current folder."""
+    if not text:
+        raise ValueError
+    return Path(text)
 
 
 def seconds(text: str) -> float:

@@ -4,9 +4,11 @@ Where each input was left is kept on the bus, in the same transaction as the eve
 or killed goes on where it was. (What standard input had not handed over is lost on a kill.)"""
 
 import argparse
-from pathlib import Path
 
-from tocsin.commands.options import add_places, add_setting, add_stage, config_of
+from tocsin.commands.options import add_places, add_setting, add_stage, config_of, path
+from tocsin.errors import ConfigError
+
+_OF_THE_SIMULATOR = ("count", "rate", "burst", "seed", "run", "hosts", "attacks", "format", "start")
 
 HELP = "put events on the bus: files, standard input, or a simulated Windows fleet"
 EXAMPLES = """\
@@ -32,7 +34,7 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input",
         nargs="+",
-        type=Path,
+        type=path,
         default=[],
         metavar="PATH",
         help="files or folders to read; - is standard input",
@@ -43,12 +45,24 @@ def add_input(parser: argparse.ArgumentParser) -> None:
 
 def add_simulator(parser: argparse.ArgumentParser) -> None:
     """Add the options of the simulator."""
-    for name in ("count", "rate", "burst", "seed", "run", "hosts", "attacks", "format", "start"):
+    for name in _OF_THE_SIMULATOR:
         add_setting(parser, f"--{name}", f"produce.{name}")
+
+
+def refuse_without_effect(parsed: argparse.Namespace) -> None:
+    """Raise ConfigError for options that mean nothing beside the others: a word may have been forgotten."""
+    if parsed.follow and not parsed.input:
+        raise ConfigError("--follow needs --input: without it events are simulated")
+    if parsed.input:
+        given = [name for name in _OF_THE_SIMULATOR if getattr(parsed, f"produce.{name}") is not None]
+        if given:
+            options = ", ".join(f"--{name}" for name in given)
+            raise ConfigError(f"{options} is for simulated events, and --input reads files: leave out one of them")
 
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
+    refuse_without_effect(parsed)
     from tocsin.pipeline.produce import produce
     from tocsin.supervisor import StopSignal
     from tocsin.telemetry.meter import StageMeter

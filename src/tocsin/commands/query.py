@@ -33,6 +33,10 @@ def main(parsed: argparse.Namespace) -> int:
 
     cursor = query(open_existing_store(config), parsed.sql)
     names = [column[0] for column in cursor.description or ()]
+    if names == ["explain_key", "explain_value"] and not parsed.json:
+        for _, plan in cursor.fetchall():
+            print("\n".join(map(plain, plan.splitlines())))
+        return 0
     if parsed.json:
         _print_json(names, cursor.fetchall())
         return 0

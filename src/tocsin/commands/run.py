@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tocsin.commands.classify import add_rules
 from tocsin.commands.options import add_places, add_setting, config_of
-from tocsin.commands.produce import add_input, add_simulator
+from tocsin.commands.produce import add_input, add_simulator, refuse_without_effect
 from tocsin.errors import ConfigError
 
 HELP = "run everything: simulate or read events, classify, store, sum up"
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
+    refuse_without_effect(parsed)
     if Path("-") in parsed.input:
         raise ConfigError("run: it cannot read standard input; pipe into `tocsin produce --input -` beside it")
     from tocsin.commands.live import view_for_stdout

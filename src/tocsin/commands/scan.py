@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_setting, config_of
+from tocsin.commands.options import add_setting, config_of, path
+from tocsin.errors import ConfigError
 from tocsin.plain import plain
 from tocsin.verdict import LEVELS
 
@@ -31,7 +32,7 @@ EXIT_NOTHING_READ = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders; - is standard input")
+    parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders; - is standard input")
     parser.add_argument("--rules", nargs="+", type=Path, default=[], metavar="PATH", help="Sigma rules instead of ours")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[0], help="lowest level to print (default: all)")
@@ -40,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
+    if not parsed.paths:
+        raise ConfigError("scan: what to scan? Give PATH before --rules, which takes all that follows it")
     from tocsin.commands.detections import PRINTERS
     from tocsin.pipeline.scan import open_scan
     from tocsin.supervisor import StopSignal

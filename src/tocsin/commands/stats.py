@@ -23,15 +23,23 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="picture, .png or .svg (default: in the data directory)"
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="picture, .png or .svg (default: statistics.png in the data directory, of the whole store only)",
     )
-    parser.add_argument("--since", type=datetime.fromisoformat, metavar="TIME", help="events from then on (UTC)")
-    parser.add_argument("--until", type=datetime.fromisoformat, metavar="TIME", help="events before then (UTC)")
+    parser.add_argument("--since", type=time, metavar="TIME", help="events from then on (UTC)")
+    parser.add_argument("--until", type=time, metavar="TIME", help="events before then (UTC)")
     parser.add_argument("--host", metavar="HOST", help="events of one host")
     parser.add_argument("--min-level", choices=LEVELS, metavar="LEVEL", help="alerts of that level or above")
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object instead of tables; draw only with --output"
     )
+
+
+def time(text: str) -> datetime:
+    """Read a time such as 2026-01-12 or 2026-01-12T06:00:00Z; argparse shows the name of this function in its error."""
+    return datetime.fromisoformat(text)
 
 
 def main(parsed: argparse.Namespace) -> int:
@@ -44,14 +52,18 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.stats.tables import as_json, print_statistics
 
     store = open_existing_store(config)
-    statistics = statistics_of(store, Filters(parsed.since, parsed.until, parsed.host, parsed.min_level))
+    filters = (parsed.since, parsed.until, parsed.host, parsed.min_level)
+    statistics = statistics_of(store, Filters(*filters))
     if parsed.json:
         import orjson
 
         sys.stdout.buffer.write(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2) + b"\n")
     else:
         print_statistics(statistics)
-    path = parsed.output or (None if parsed.json else config.data / "statistics.png")
+    if not statistics.totals.events:
+        print("stats: no event is like that", file=sys.stderr)
+    is_whole = filters == (None, None, None, None)
+    path = parsed.output or (config.data / "statistics.png" if is_whole and not parsed.json else None)
     if path:
         bus = existing_bus(config)
         draw(statistics, list(read_labels(bus)), path)

@@ -1,5 +1,6 @@
 """Print what a run did."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tocsin.pipeline.summary import (
     attack_steps,
     dead_letters_by_cause,
     detection_tactics,
+    events_without_time,
     stage_costs,
 )
 from tocsin.pipeline.topology import open_bus
@@ -56,7 +58,11 @@ def print_summary(config: Config, outcome: RunOutcome) -> None:
     drawing = config.data / "statistics.png"
     draw(statistics, labels, drawing)
     _files(config, drawing)
-    _notes(outcome, [note for figure in figures for note in figure.notes])
+    notes = [
+        f"{count:,} events are stored under the time they were read, not their own: flag {flag}"
+        for flag, count in events_without_time(store).items()
+    ]
+    _notes(outcome, notes + [note for figure in figures for note in figure.notes])
 
 
 def _section(title: str) -> None:
@@ -68,7 +74,7 @@ def _line(name: str, value: str) -> None:
 
 
 def _tactics(detections: Mapping[str, int], activity: Mapping[str, int], names: Mapping[str, str]) -> None:
-    _section("Verdicts by tactic                             detections       activity")
+    _section("Events by tactic (one can be in both columns)  detections       activity")
     for tactic, name in names.items():
         if tactic in detections or tactic in activity:
             print(f"  {tactic + ' ' + name:42} {detections.get(tactic, 0):14,} {activity.get(tactic, 0):14,}")
@@ -81,9 +87,13 @@ def _attacks(steps: Sequence[AttackStep]) -> None:
     _line("steps", f"{len(steps):,}")
     for outcome in _OUTCOMES:
         _line(outcome, f"{outcomes.count(outcome):,}")
-    for step, outcome in zip(steps, outcomes, strict=True):
-        if outcome != _OUTCOMES[0]:
-            print(f"  {outcome}: {step.scenario}, step {step.step}, {step.title} [{step.technique}]")
+    undetected = Counter(
+        f"{outcome}: {step.scenario}, step {step.step}, {step.title} [{step.technique}]"
+        for step, outcome in zip(steps, outcomes, strict=True)
+        if outcome != _OUTCOMES[0]
+    )
+    for sentence, times in undetected.items():
+        print(f"  {sentence}" + (f" ({times} times)" if times > 1 else ""))
 
 
 def _outcome(step: AttackStep) -> str:
@@ -135,6 +145,8 @@ def _notes(outcome: RunOutcome, notes: Sequence[str]) -> None:
     waiting = outcome.progress.classify_lag + outcome.progress.store_lag
     if outcome.was_stopped:
         said.append(f"stopped: {waiting:,} records wait on the bus; the same command goes on from here")
+    elif outcome.backlog:
+        said.append(f"{outcome.backlog:,} records that an earlier run had left on the bus were gone through first")
     elif not outcome.new_events:
         said.append("nothing new: all of this input is stored already; give other --input, --run or --seed, or --data")
     if said:

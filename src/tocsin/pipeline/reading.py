@@ -1,5 +1,7 @@
 """Read what is stored, with all that is committed listed first."""
 
+import os
+
 import duckdb
 
 from tocsin.config import Config
@@ -10,8 +12,12 @@ from tocsin.sinks.reader import open_store
 
 
 def open_existing_store(config: Config) -> duckdb.DuckDBPyConnection:
-    """Open the store for SQL. Raises ConfigError where there is none."""
-    if (config.store_folder / "manifest.sqlite").exists() and config.bus_folder.is_dir():
+    """Open the store for SQL; without what is committed but not listed yet, where this user may only read it.
+
+    Raises ConfigError where there is none.
+    """
+    is_writable = os.access(config.store_folder, os.W_OK) and os.access(config.bus_folder, os.W_OK)
+    if is_writable and (config.store_folder / "manifest.sqlite").exists():
         bus = open_bus(config)
         manifest = Manifest(config.store_folder)
         list_commits(bus, manifest)

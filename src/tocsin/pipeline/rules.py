@@ -45,9 +45,13 @@ def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool) -> RuleS
     loaded, wrong = load_rules(extra, attack)
     rules += loaded
     if not rules and not (wrong or errors):
-        raise ConfigError(f"rules: there is no Sigma rule in {', '.join(f'`{path}`' for path in extra)}")
+        raise _no_rule(extra)
     matcher, uncompiled = compile_rules(rules)
     return RuleSet(rules, matcher, rules_digest(rules), [*errors, *wrong, *uncompiled])
+
+
+def _no_rule(paths: Sequence[Path]) -> ConfigError:
+    return ConfigError(f"rules: there is no Sigma rule in {', '.join(f'`{path}`' for path in paths)}")
 
 
 def check(paths: Sequence[Path]) -> CheckReport:
@@ -55,7 +59,10 @@ def check(paths: Sequence[Path]) -> CheckReport:
     attack = Attack.load()
     read = partial(normalise, ingest_us=0)
     if paths:
-        return check_rules(paths, attack, read)
+        report = check_rules(paths, attack, read)
+        if not report.rules and not report.problems:
+            raise _no_rule(paths)
+        return report
     reports = [
         check_rules([builtin_folder() / name], attack, read, is_baseline=name == "baseline", strict=True)
         for name in ("baseline", "detections")

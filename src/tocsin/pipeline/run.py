@@ -36,6 +36,7 @@ class RunOutcome:
     seconds: float  # from the first event on the bus to the last one stored
     start_seconds: float  # from the start of the processes to the first event
     latency_seconds: dict[int, float | None]  # percent -> from produced to stored and listed, of this run's events
+    backlog: int  # records that an earlier run had left on the bus
     restarts: dict[str, int]  # stage -> how often it had to be started again
     progress: Progress
 
@@ -54,9 +55,13 @@ def run(
     """
     if not inputs:
         simulator_settings(config).check()
-    config.data.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(config.data / "run.lock")
-    if not lock.try_acquire():
+    try:
+        config.data.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(config.data / "run.lock")
+        is_ours = lock.try_acquire()
+    except OSError as error:
+        raise ConfigError(f"data directory `{config.data}` cannot be used: {error.strerror}") from error
+    if not is_ours:
         raise ConfigError(
             f"data directory `{config.data}` is in use by the run with pid {lock.holder()};"
             " stop it first, or give another --data"
@@ -95,6 +100,7 @@ class _Supervised:
 
     def run(self, inputs: Sequence[Path], follow: bool) -> RunOutcome:
         before = self._produced()
+        progress = self._reader.read()
         manifest = Manifest(self._config.store_folder)
         latencies_before = manifest.latencies()
         started = time.monotonic()
@@ -118,6 +124,7 @@ class _Supervised:
             seconds=ended - first,
             start_seconds=first - started,
             latency_seconds=dict(zip(_PERCENTS, percentiles(latencies, *_PERCENTS), strict=True)),
+            backlog=progress.classify_lag + progress.store_lag,
             restarts=self._supervisor.restarts(),
             progress=self._reader.read(),
         )

@@ -45,6 +45,15 @@ def dead_letters_by_cause(store: duckdb.DuckDBPyConnection) -> Mapping[tuple[str
     return {(stage, reason): count for stage, reason, count in store.execute(sql).fetchall()}
 
 
+def events_without_time(store: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
+    """Return the flags of events that are stored under their ingest time -> events."""
+    sql = (
+        "SELECT flag, count(*) FROM (SELECT unnest(flags) AS flag FROM events WHERE time_source = 'ingest')"
+        " WHERE flag IN ('missing_time', 'unreadable_time') GROUP BY 1 ORDER BY 1"
+    )
+    return dict(store.execute(sql).fetchall())
+
+
 def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> list[AttackStep]:
     """Hold the labels against what is stored."""
     alerting = _ids(store, "SELECT DISTINCT event_id FROM alerts")

@@ -32,6 +32,11 @@ def open_bus(config: Config) -> EmbeddedBus:
     return bus
 
 
+def workers_of(bus: EmbeddedBus, wanted: int) -> int:
+    """Return how many processes have something to do: a partition is read by one of them."""
+    return min(wanted, len(bus.ends(RAW_EVENTS)))
+
+
 def existing_bus(config: Config) -> EmbeddedBus:
     """Open a bus that is there already. Raises ConfigError where there is none."""
     if not config.bus_folder.is_dir():

@@ -189,11 +189,12 @@ class Matcher:
                 by_witness.setdefault(number, []).append(index)
         fields = self._atoms.fields
         names = sorted({fields[number] for number in asked.difference(known)} - {""})
+        references = self._atoms.references
         return Part(
             holds=self._holds,
             columns={name: self._columns[name] for name in names},
             constants=constants,
-            references={number: self._atoms.references[number] for number in asked.intersection(self._atoms.references)},
+            references={number: references[number] for number in asked.intersection(references)},
             keywords=self._keywords_for(asked.intersection(self._atoms.keywords)),
             always=tuple(always),
             by_witness={number: tuple(of_atom) for number, of_atom in by_witness.items()},

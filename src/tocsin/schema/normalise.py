@@ -30,7 +30,8 @@ def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC) -> Event:
     found = first_time(native.times, form.times, timezone)
     if found is None:
         time_us, time_source = ingest_us, "ingest"
-        flags += ("missing_time",)
+        is_there = any(native.times.get(name) not in (None, "") for name, _ in form.times)
+        flags += ("unreadable_time" if is_there else "missing_time",)
     else:
         time_us, time_source, is_assumed = found
         if is_assumed:

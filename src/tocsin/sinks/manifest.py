@@ -6,7 +6,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -171,8 +171,7 @@ class Manifest:
 
     def segments(self) -> list[Segment]:
         """Return all segments that readers see, the oldest first."""
-        rows = self._connection.execute("SELECT * FROM segments ORDER BY written_us, path")
-        return [Segment(path, kind, date, bool(merged), *rest) for path, kind, date, merged, *rest in rows]
+        return _segments(self._connection)
 
     def latencies(self) -> Counter[int]:
         """Return how many events took how long from ingest to being listed, by bucket. Two of these can be
@@ -299,3 +298,27 @@ def _segment_of(named: Mapping[str, Any], written_us: int) -> Segment:
         max_ingest=named["max_ingest"],
         written_us=written_us,
     )
+
+
+def listed_segments(folder: Path) -> list[Segment]:
+    """Return all segments that readers see, the oldest first; of a store that may only be read, too.
+
+    Raises ConfigError where the store may only be read and somebody is writing it.
+    """
+    if os.access(folder, os.W_OK):
+        manifest = Manifest(folder)
+        try:
+            return manifest.segments()
+        finally:
+            manifest.close()
+    path = folder / "manifest.sqlite"
+    log = folder / "manifest.sqlite-wal"
+    if log.exists() and log.stat().st_size:
+        raise ConfigError(f"store: `{folder}` is being written, and may only be read by this user; try again later")
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)) as connection:
+        return _segments(connection)
+
+
+def _segments(connection: sqlite3.Connection) -> list[Segment]:
+    rows = connection.execute("SELECT * FROM segments ORDER BY written_us, path")
+    return [Segment(path, kind, date, bool(merged), *rest) for path, kind, date, merged, *rest in rows]

@@ -12,7 +12,7 @@ import pyarrow as pa
 from tocsin.errors import ConfigError
 from tocsin.sinks import layout
 from tocsin.sinks.columns import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
-from tocsin.sinks.manifest import Manifest
+from tocsin.sinks.manifest import listed_segments
 
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?", re.IGNORECASE)
 _DUCKDB_TYPES = {
@@ -54,9 +54,7 @@ def open_store(folder: Path, settings: ReaderSettings | None = None) -> duckdb.D
     """
     if not layout.check_version(folder):
         raise ConfigError(f"store: there is none in `{folder}`; `tocsin run` or `tocsin store` makes one")
-    manifest = Manifest(folder)
-    segments = manifest.segments()
-    manifest.close()
+    segments = listed_segments(folder)
     paths = {
         kind: [str((folder / segment.path).resolve()) for segment in segments if segment.kind == kind]
         for kind in layout.KINDS
@@ -96,6 +94,11 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyCon
         cursor = connection.cursor()
         _check_reads_only(cursor, sql)
         return cursor.execute(sql)
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigError(
+            f"query: it needs more memory than the {ReaderSettings().memory} that a query may use;"
+            " ask for less: a shorter time, fewer columns, a LIMIT"
+        ) from error
     except duckdb.IOException as error:
         raise ConfigError(
             f"query: {error}\nIf a file is missing that was there before, it was replaced: run the query again"
