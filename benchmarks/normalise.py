@@ -46,7 +46,7 @@ def _lines(corpus: Path) -> Iterator[bytes]:
 
 
 def _measure(name: str, lines: list[bytes], runs: int) -> None:
-    formats = Counter(normalise(line, _INGEST_US).format for line in lines)
+    formats = Counter(normalise(line, _INGEST_US).shape.format for line in lines)
     parse_us, normalise_us = [], []
     for _ in range(runs):
         parse_us.append(_microseconds(orjson.loads, lines))

@@ -1,7 +1,7 @@
 """The vocabulary: a record of a topic, the stamp our sources put on it, and the event read from it."""
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -88,21 +88,27 @@ class Logsource:
     categories: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Event:
-    """One event after normalising: envelope, native fields (never renamed), and Sigma's names laid over them."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """What events of one kind that have the same fields share. It is known by identity: many events, one object."""
 
-    json: bytes  # the event as JSON that every reader accepts; the bytes as they came unless `is_repaired`
-    is_repaired: bool = False  # invalid UTF-8 or lone surrogates were replaced
     format: str = "unknown"  # evtx-json, flat-windows, winlogbeat, ..., unknown
-    time_us: int | None = None  # event time: UTC, microseconds since 1970
-    time_source: str = ""  # the field that gave it; "ingest" where none did
-    flags: tuple[str, ...] = ()  # e.g. "future_time", "assumed_timezone", "repaired_utf8"
-    host: str = ""
-    user: str = ""
     logsource: Logsource = Logsource()
     channel: str = ""
     provider: str = ""
     code: str = ""  # Windows event id, as text
-    fields: dict[str, Any] = field(default_factory=dict)  # native names -> values as they came
-    overlay: dict[str, Any] = field(default_factory=dict)  # laid over the fields for rules that ask for a category
+
+
+class Event(msgspec.Struct, gc=False):
+    """One event after normalising: envelope, native fields (never renamed), and Sigma's names laid over them."""
+
+    json: bytes  # the event as JSON that every reader accepts; the bytes as they came unless `is_repaired`
+    shape: Shape
+    fields: dict[str, Any]  # native names -> values as they came
+    overlay: dict[str, Any] = {}  # laid over the fields for rules that ask for a category
+    time_us: int | None = None  # event time: UTC, microseconds since 1970
+    time_source: str = ""  # the field that gave it; "ingest" where none did
+    host: str = ""
+    user: str = ""
+    flags: tuple[str, ...] = ()  # e.g. "future_time", "assumed_timezone", "repaired_utf8"
+    is_repaired: bool = False  # invalid UTF-8 or lone surrogates were replaced

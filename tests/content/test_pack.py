@@ -97,8 +97,8 @@ def test_the_events_beside_a_rule_are_windows_events_of_which_one_fires_and_two_
     assert len(events["must_not_fire"]) >= 2
     for event in [*events["must_fire"], *events["must_not_fire"]]:
         read = normalised(event)
-        assert (read.format, read.flags, read.time_source) == ("flat-windows", (), "@timestamp")
-        assert (read.channel, read.code, read.provider) == (
+        assert (read.shape.format, read.flags, read.time_source) == ("flat-windows", (), "@timestamp")
+        assert (read.shape.channel, read.shape.code, read.shape.provider) == (
             event["Channel"],
             str(event["EventID"]),
             event["SourceName"],

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tocsin.errors import RuleError
-from tocsin.event import Event, Logsource
+from tocsin.event import Event, Logsource, Shape
 from tocsin.rules.attack import Attack
 from tocsin.rules.compile import compile_rules
 from tocsin.rules.load import Rule, load_rules
@@ -48,7 +48,7 @@ def event_of(
     fields: Mapping[str, Any], logsource: Logsource = WINDOWS, overlay: Mapping[str, Any] | None = None
 ) -> Event:
     json = dumps(fields, ensure_ascii=False).encode()
-    return Event(json=json, logsource=logsource, fields=dict(fields), overlay=dict(overlay or {}))
+    return Event(json, Shape(logsource=logsource), dict(fields), dict(overlay or {}))
 
 
 def fires(detection: str | Mapping[str, Any], fields: Mapping[str, Any]) -> bool:

@@ -1,6 +1,18 @@
 """One logical event as each format writes it, for tests that compare them."""
 
+from dataclasses import asdict
 from typing import Any
+
+import msgspec
+
+from tocsin.event import Event
+
+
+def described(event: Event) -> dict[str, Any]:
+    """Return all that an event says, its shape spelled out."""
+    own = msgspec.structs.asdict(event)
+    shape = own.pop("shape")
+    return own | asdict(shape) | {"logsource": shape.logsource}
 
 
 def evtx_json(

@@ -14,6 +14,7 @@ from tests.schema.same_event import (
     HASHES,
     PROCESS_4688,
     WRITERS,
+    described,
     evtx_json,
     flat_windows,
     winlogbeat6,
@@ -42,20 +43,21 @@ def event_of(record: Any, **arguments: Any) -> Event:
 
 def test_an_evtx_record_becomes_envelope_and_native_fields() -> None:
     raw = orjson.dumps(evtx_json(SYSMON, 1, "Microsoft-Windows-Sysmon", {"Image": "C:\\a.exe", "User": "CORP\\ann"}))
-    assert normalise(raw, NOW) == Event(
-        json=raw,
-        is_repaired=False,
-        format="evtx-json",
-        time_us=us("2026-01-12T06:00:00.123Z"),
-        time_source="SystemTime",
-        flags=(),
-        host="ws1.corp.local",
-        user="CORP\\ann",
-        logsource=Logsource("windows", "sysmon", ("process_creation",)),
-        channel=SYSMON,
-        provider="Microsoft-Windows-Sysmon",
-        code="1",
-        fields={
+    event = normalise(raw, NOW)
+    assert described(event) == {
+        "json": raw,
+        "is_repaired": False,
+        "format": "evtx-json",
+        "time_us": us("2026-01-12T06:00:00.123Z"),
+        "time_source": "SystemTime",
+        "flags": (),
+        "host": "ws1.corp.local",
+        "user": "CORP\\ann",
+        "logsource": Logsource("windows", "sysmon", ("process_creation",)),
+        "channel": SYSMON,
+        "provider": "Microsoft-Windows-Sysmon",
+        "code": "1",
+        "fields": {
             "Level": 4,
             "Task": 1,
             "Opcode": 0,
@@ -71,8 +73,8 @@ def test_an_evtx_record_becomes_envelope_and_native_fields() -> None:
             "Security_UserID": "S-1-5-18",
             "UserID": "S-1-5-18",
         },
-        overlay={},
-    )
+        "overlay": {},
+    }
 
 
 def test_a_flat_record_keeps_its_keys_and_gains_provider_and_computer() -> None:
@@ -89,15 +91,15 @@ def test_a_flat_record_keeps_its_keys_and_gains_provider_and_computer() -> None:
     event = event_of(record)
     added = {"Provider_Name": "Microsoft-Windows-Security-Auditing", "Computer": "WS1"}
     assert event.fields == record | added
-    assert (event.channel, event.host, event.user, event.code) == ("Security", "ws1", "ann", "4624")
-    assert event.logsource == Logsource("windows", "security")
+    assert (event.shape.channel, event.host, event.user, event.shape.code) == ("Security", "ws1", "ann", "4624")
+    assert event.shape.logsource == Logsource("windows", "security")
 
 
 def test_event_data_that_azure_writes_as_text_is_read() -> None:
     record = {"EventID": 1, "Channel": SYSMON, "Provider": "Microsoft-Windows-Sysmon", "Computer": "WS1"}
     data = {"Image": "C:\\a.exe", "User": "CORP\\ann", "EventID": "4624"}
     event = event_of(record | {"EventData": orjson.dumps(data).decode()})
-    assert (event.provider, event.code, event.user, event.fields["Image"]) == (
+    assert (event.shape.provider, event.shape.code, event.user, event.fields["Image"]) == (
         "Microsoft-Windows-Sysmon",
         "1",
         "CORP\\ann",
@@ -115,7 +117,7 @@ def test_a_winlogbeat_record_gives_event_data_and_user_data() -> None:
         "xml_name": "LogFileCleared",
     }
     event = event_of(record | {"message": "The audit log was cleared."})
-    assert event.format == "winlogbeat"
+    assert event.shape.format == "winlogbeat"
     assert event.user == "CORP\\ann"
     assert event.fields == {
         "EventRecordID": 17,
@@ -132,7 +134,7 @@ def test_a_winlogbeat_record_gives_event_data_and_user_data() -> None:
 
 def test_a_winlogbeat_6_record_gives_event_data() -> None:
     event = event_of(winlogbeat6("Security", 4688, "Microsoft-Windows-Security-Auditing", PROCESS_4688))
-    assert event.format == "winlogbeat6"
+    assert event.shape.format == "winlogbeat6"
     assert event.fields["NewProcessName"] == "C:\\Windows\\System32\\whoami.exe"
     assert event.fields["EventID"] == 4688
 
@@ -142,13 +144,13 @@ def test_a_winlogbeat_6_record_gives_event_data() -> None:
 def test_one_event_is_the_same_in_every_format(write: Any, event_name: str) -> None:
     plain, other = event_of(evtx_json(*EVENTS[event_name])), event_of(write(*EVENTS[event_name]))
     for name in ("time_us", "host", "user", "code", "channel", "provider", "logsource", "overlay", "flags"):
-        assert getattr(other, name) == getattr(plain, name), name
+        assert described(other)[name] == described(plain)[name], name
     data = EVENTS[event_name][3]
     assert {name: other.fields[name] for name in data} == data
 
 
 def test_formats_are_told_apart() -> None:
-    detected = [event_of(write(*EVENTS["4688"])).format for write in WRITERS]
+    detected = [event_of(write(*EVENTS["4688"])).shape.format for write in WRITERS]
     assert detected == ["evtx-json", "evtx-json", "flat-windows", "winlogbeat", "winlogbeat", "winlogbeat6"]
 
 
@@ -183,7 +185,7 @@ def test_a_field_that_a_4688_of_an_old_windows_lacks_is_missing_in_the_view_too(
 
 def test_4657_is_of_the_category_that_its_operation_says() -> None:
     def categories(operation: str) -> tuple[str, ...]:
-        return event_of(evtx_json("Security", 4657, "", {"OperationType": operation})).logsource.categories
+        return event_of(evtx_json("Security", 4657, "", {"OperationType": operation})).shape.logsource.categories
 
     assert categories("%%1904") == ("registry_event", "registry_add", "registry_set")
     assert categories("%%1905") == ("registry_event", "registry_set")
@@ -192,8 +194,10 @@ def test_4657_is_of_the_category_that_its_operation_says() -> None:
 
 
 def test_sysmon_ids_mean_nothing_on_other_channels() -> None:
-    assert event_of(evtx_json("Application", 1, "MsiInstaller", {})).logsource == Logsource("windows", "application")
-    assert event_of(evtx_json("Custom/Operational", 1, "", {})).logsource == Logsource("windows")
+    assert event_of(evtx_json("Application", 1, "MsiInstaller", {})).shape.logsource == Logsource(
+        "windows", "application"
+    )
+    assert event_of(evtx_json("Custom/Operational", 1, "", {})).shape.logsource == Logsource("windows")
 
 
 def test_unnamed_data_is_a_field_called_data() -> None:
@@ -220,7 +224,7 @@ def test_an_event_id_with_qualifiers_is_its_text() -> None:
     record = evtx_json("System", 0, "Service Control Manager", {"param1": "Fax"})
     record["Event"]["System"]["EventID"] = {"#attributes": {"Qualifiers": 16384}, "#text": 7036}
     event = event_of(record)
-    assert (event.code, event.fields["EventID"]) == ("7036", 7036)
+    assert (event.shape.code, event.fields["EventID"]) == ("7036", 7036)
 
 
 def test_names_with_blanks_are_also_there_without() -> None:
@@ -270,9 +274,9 @@ def test_nothing_in_the_events_own_data_overrides_what_rules_route_by() -> None:
 def test_an_unmapped_format_still_becomes_an_event() -> None:
     record = {"eventSource": "iam.amazonaws.com", "eventTime": "2026-01-12T06:00:00Z", "host": {"name": "Web-1"}}
     event = event_of(record)
-    assert (event.format, event.flags, event.host) == ("unknown", ("unknown_format",), "web-1")
+    assert (event.shape.format, event.flags, event.host) == ("unknown", ("unknown_format",), "web-1")
     assert (event.time_us, event.time_source) == (us("2026-01-12T06:00:00Z"), "eventTime")
-    assert event.fields == record and event.logsource == Logsource()
+    assert event.fields == record and event.shape.logsource == Logsource()
 
 
 def test_zone_less_times_are_in_the_sources_timezone_and_flagged() -> None:
@@ -315,7 +319,7 @@ def test_a_time_more_than_five_minutes_ahead_is_kept_and_flagged() -> None:
 def test_the_bytes_are_handed_on_as_they_came() -> None:
     raw = b' {"EventID" : 1,\t"Channel":"Security", "EventID": 2} '
     event = normalise(raw, NOW)
-    assert event.json is raw and not event.is_repaired and event.code == "2"
+    assert event.json is raw and not event.is_repaired and event.shape.code == "2"
 
 
 REPAIRED = {
@@ -375,8 +379,8 @@ def test_what_is_broken_is_refused_with_a_reason(case: str) -> None:
 
 
 def test_500_deep_is_read_and_so_are_many_braces_in_text() -> None:
-    assert normalise(b'{"a":' * 500 + b"1" + b"}" * 500, NOW).format == "unknown"
-    assert event_of({"EventID": 4104, "Channel": "x", "tags": [], "ScriptBlockText": "{[" * 5000}).code == "4104"
+    assert normalise(b'{"a":' * 500 + b"1" + b"}" * 500, NOW).shape.format == "unknown"
+    assert event_of({"EventID": 4104, "Channel": "x", "tags": [], "ScriptBlockText": "{[" * 5000}).shape.code == "4104"
 
 
 def test_the_position_of_an_error_is_in_bytes() -> None:
@@ -431,9 +435,9 @@ def check(raw: bytes) -> None:
     assert event.is_repaired == (event.json != raw)
     assert event.time_us is not None
     assert us("0001-01-01T00:00:00Z") <= event.time_us <= us("9999-12-31T23:59:59.999999Z")
-    texts = (event.host, event.user, event.channel, event.provider, event.code, event.time_source)
+    texts = (event.host, event.user, event.shape.channel, event.shape.provider, event.shape.code, event.time_source)
     assert all(type(text) is str for text in texts)
-    assert event.logsource.categories or not event.overlay
+    assert event.shape.logsource.categories or not event.overlay
 
 
 @settings(max_examples=200, deadline=None)

@@ -32,11 +32,16 @@ def test_every_real_windows_event_has_a_known_format(shared_data: Path) -> None:
         with gzip.open(shared_data / "events" / entry["file"]) as file:
             for line in file:
                 event = normalise(line, NOW)
-                formats.setdefault(entry["format"], Counter())[event.format] += 1
+                formats.setdefault(entry["format"], Counter())[event.shape.format] += 1
                 flags.update(event.flags)
-                for name in ("host", "code", "channel", "provider"):
-                    if not getattr(event, name):
-                        without[name] += 1
+                shape = event.shape
+                envelope = {
+                    "host": event.host,
+                    "code": shape.code,
+                    "channel": shape.channel,
+                    "provider": shape.provider,
+                }
+                without.update(name for name, text in envelope.items() if not text)
     assert formats == EXPECTED_FORMATS
     assert flags == {"assumed_timezone": 111, "missing_time": 1, "unknown_format": 1}
     assert without == {"channel": 4, "provider": 3, "code": 1}  # three hollow records of a damaged file, and that one
@@ -47,7 +52,7 @@ def test_what_is_not_mapped_is_visible_as_unknown(shared_data: Path) -> None:
     (entry, *_) = (entry for entry in entries if entry["format"] == "aws-cloudtrail")
     with gzip.open(shared_data / "events" / entry["file"]) as file:
         event = normalise(next(file), NOW)
-    assert event.format == "unknown"
+    assert event.shape.format == "unknown"
     assert "unknown_format" in event.flags and "missing_time" not in event.flags
 
 
@@ -60,7 +65,11 @@ def test_a_real_logon_is_the_same_in_every_format(shared_data: Path) -> None:
     events = [normalise(orjson.dumps(write(*arguments)), NOW) for write in WRITERS]
     original = normalise(line, NOW)
     for event in events:
-        assert (event.user, event.logsource, event.code) == (original.user, original.logsource, original.code)
+        assert (event.user, event.shape.logsource, event.shape.code) == (
+            original.user,
+            original.shape.logsource,
+            original.shape.code,
+        )
         assert event.overlay == original.overlay
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.dead_letter import read_dead_letter
 from tocsin.errors import DecodeError
-from tocsin.event import EVENT_AT_HEADER, Event, Logsource, Record, Stamp, stamped
+from tocsin.event import EVENT_AT_HEADER, Event, Logsource, Record, Shape, Stamp, stamped
 from tocsin.flow import Batch, Outputs
 from tocsin.stages.classify import Classify, ClassifySettings
 
@@ -33,6 +33,9 @@ _WHOAMI = _Rule("r2", "Whoami", "low", ("TA0006",), ("T1033",))
 _START = _Rule("b1", "Process start", "informational", ("TA0002",), is_baseline=True)
 
 
+_SHAPE = Shape("evtx-json", Logsource("windows", "sysmon", ("process_creation",)), "Sysmon", "P", "1")
+
+
 class _Matcher:
     def __init__(self, *rules: _Rule) -> None:
         self._rules = rules
@@ -45,12 +48,10 @@ def _normalise(raw: bytes, ingest_us: int) -> Event:
     if not raw.startswith(b"{"):
         raise DecodeError("not_json", "a letter at byte 0")
     if b"\xff" in raw:
-        return Event(json=raw.replace(b"\xff", "\ufffd".encode()), is_repaired=True, flags=("repaired_utf8",))
-    logsource = Logsource("windows", "sysmon", ("process_creation",))
-    return Event(
-        raw, format="evtx-json", time_us=_NOON_US, time_source="SystemTime", host='ws"1', user="CORP\\ann",
-        logsource=logsource, channel="Sysmon", provider="P", code="1", fields={"ProcessId": "7"},
-    )  # fmt: skip
+        json = raw.replace(b"\xff", "\ufffd".encode())
+        return Event(json, Shape(), {}, is_repaired=True, flags=("repaired_utf8",))
+    fields = {"ProcessId": "7"}
+    return Event(raw, _SHAPE, fields, time_us=_NOON_US, time_source="SystemTime", host='ws"1', user="CORP\\ann")
 
 
 def _classified(*rules: _Rule, records: tuple[Record, ...], alert_level: str = "medium") -> Outputs:

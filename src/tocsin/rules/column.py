@@ -82,6 +82,12 @@ class Column(dict[Any, int]):
         self._values += [(n, has_time_part(a.part, a.number)) for n, a in atoms.items() if isinstance(a, TimePartAtom)]
         symbols.add(self)
 
+    def __hash__(self) -> int:  # type: ignore[override]
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
     def __missing__(self, value: Any) -> int:
         if type(value) is not str:
             return self._symbol_of_scalar(value)

@@ -4,9 +4,8 @@ Pure: no clock, no network, no globals. Everything that is remembered is bounded
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tocsin.event import Event, Logsource
 from tocsin.rules.atom import (
@@ -62,11 +61,13 @@ class Matcher:
         self._atoms = _Numbered()
         self._holds: list[Holds] = []
         self._asked: list[frozenset[int]] = []  # atoms of each rule
+        self._codes: list[frozenset[str] | None] = []  # event ids each rule is about; None: any
         self._witnesses: list[frozenset[int] | None] = []
         for rule in self.rules:
             asked = self._atoms.add(rule.condition)
             numbers = self._atoms.numbers
             self._asked.append(asked)
+            self._codes.append(self._atoms.codes_of(rule.condition, asked))
             self._holds.append(compiled(rule.condition, numbers))
             strongest = necessary(rule.condition, _weakness)
             self._witnesses.append(None if strongest is None else frozenset(numbers[atom] for atom in strongest))
@@ -76,7 +77,7 @@ class Matcher:
         self._by_logsource: dict[Logsource, tuple[list[int], list[int]]] = {}
         self._kinds: dict[tuple[Logsource, str], tuple[Part, Part]] = {}
         self._keywords: dict[frozenset[int], Keywords] = {}
-        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._plans: dict[Hashable, Plan] = {}
         self._signatures = 0
         self._found: dict[tuple[int, ...], tuple[Rule, ...]] = {}
 
@@ -96,9 +97,7 @@ class Matcher:
         """
         self.counts.events += 1
         fields, overlay = event.fields, event.overlay
-        key = (event.logsource, event.code, tuple(fields), tuple(overlay)) if overlay else (
-            event.logsource, event.code, tuple(fields)
-        )  # fmt: skip
+        key = (event.shape, *overlay) if overlay else event.shape
         plan = self._plans.get(key)
         if plan is None:
             plan = self._new_plan(key, event)
@@ -138,9 +137,12 @@ class Matcher:
         self._plans.clear()
         self._signatures = 0
 
-    def _new_plan(self, key: tuple[Any, ...], event: Event) -> Plan:
+    def _new_plan(self, key: Hashable, event: Event) -> Plan:
         plan = Plan(
-            self._parts(event.logsource, event.code), (event.overlay, event.fields), self._spellings, self._symbols
+            self._parts(event.shape.logsource, event.shape.code),
+            (event.overlay, event.fields),
+            self._spellings,
+            self._symbols,
         )
         if len(event.fields) + len(event.overlay) <= _MAX_REMEMBERED_KEYS:
             if len(self._plans) >= self._memory.shapes:
@@ -173,9 +175,11 @@ class Matcher:
         return fitting
 
     def _part(self, indexes: Sequence[int], code: str) -> Part:
-        known = self._atoms.known_of(code)
-        if known:
-            indexes = [index for index in indexes if self._is_possible(index, known)]
+        known: Mapping[int, bool] = {}
+        if code:
+            folded = fold(code)
+            indexes = [index for index in indexes if (codes := self._codes[index]) is None or folded in codes]
+            known = self._atoms.known_of(code)
         asked = frozenset().union(*[self._asked[index] for index in indexes])
         constants = frozenset(number for number, holds in known.items() if holds) & asked
         always = []
@@ -199,12 +203,6 @@ class Matcher:
             always=tuple(always),
             by_witness={number: tuple(of_atom) for number, of_atom in by_witness.items()},
         )
-
-    def _is_possible(self, index: int, known: Mapping[int, bool]) -> bool:
-        if self._asked[index].isdisjoint(known):
-            return True
-        numbers = self._atoms.numbers
-        return can_hold(self.rules[index].condition, lambda atom: known.get(numbers[atom]))
 
     def _keywords_for(self, numbers: frozenset[int]) -> Keywords | None:
         if not numbers:
@@ -251,6 +249,19 @@ class _Numbered:
             if isinstance(atom, TextAtom) and _name_of(atom) == "eventid":
                 self._about_code[number] = atom
         self.fields.append(field)
+
+    def codes_of(self, tree: Tree, asked: frozenset[int]) -> frozenset[str] | None:
+        """Return the event ids, folded, for which alone a rule may hold; None where others may do, too."""
+        about_code = [self._about_code[number] for number in asked.intersection(self._about_code)]
+        if any(atom.is_cased or atom.pattern.kind is not Kind.EXACT for atom in about_code):
+            return None
+
+        def known(atom: Atom) -> bool | None:
+            return False if atom in about_code else None
+
+        if not about_code or can_hold(tree, known):
+            return None
+        return frozenset(atom.pattern.literal for atom in about_code)
 
     def by_field(self) -> Mapping[str, Mapping[int, Atom]]:
         fields: dict[str, dict[int, Atom]] = {}

@@ -10,10 +10,11 @@ from tocsin.rules.atom import FieldAtom
 from tocsin.rules.column import Column, Symbols
 from tocsin.rules.keywords import Keywords
 from tocsin.rules.tree import Holds
-from tocsin.rules.view import Layers, Spellings, View, located
+from tocsin.rules.view import Layers, Places, Spellings, View
 
 Fields = Mapping[str, Any]
 Signature = tuple[int, ...]
+Compute = Callable[[Layers, bytes], int]
 
 
 @dataclass(frozen=True)
@@ -38,50 +39,29 @@ class Part:
 
 
 class Plan:
-    """Reads the signature of an event, and knows the matches of signatures seen before."""
+    """Reads the signature of events of one shape, and knows the matches of signatures seen before."""
 
     def __init__(self, parts: Sequence[Part], layers: Layers, spellings: Spellings, symbols: Symbols) -> None:
-        """`layers`: of an event of that shape, the overlay (maybe empty) and the fields."""
+        """`layers`: of an event of that shape, the overlay (maybe empty) and the fields.
+
+        The first part sees both layers, the second one the fields alone.
+        """
         self.verdicts: dict[Signature, Any] = {}
         self._symbols = symbols
-        self._spellings = spellings
-        places: dict[tuple[int, str, int], tuple[int, str, Column]] = {}
-        computed: list[Callable[[Layers, bytes], int]] = []
-        wanted: list[tuple[Part, set[int], list[tuple[int, str, int]], list[int]]] = []
-        for number, part in enumerate(parts):
-            first = 0 if number == 0 else 1  # the second part sees the fields alone
-            base = set(part.constants)
-            keys: list[tuple[int, str, int]] = []
-            own: list[int] = []
-            for name, column in part.columns.items():
-                place = located(name, layers[first:])
-                if place is False:
-                    base |= column.when_missing
-                elif isinstance(place, tuple):
-                    key = (place[0] + first, place[1], id(column))
-                    places[key] = (place[0] + first, place[1], column)
-                    keys.append(key)
-                else:
-                    own.append(len(computed))
-                    computed.append(_path_reader(name, column, first, spellings))
-            if part.references:
-                own.append(len(computed))
-                computed.append(_reference_reader(part.references, first, spellings, symbols))
-            if part.keywords:
-                own.append(len(computed))
-                computed.append(_keyword_reader(part.keywords, spellings, symbols))
-            wanted.append((part, base, keys, own))
-        ordered = sorted(places, key=lambda key: key[0])
-        position = {key: number for number, key in enumerate(ordered)}
-        self._overlay_keys = [places[key][1] for key in ordered if key[0] == 0]
-        self._columns = [places[key][2] for key in ordered]
-        self._keys = [places[key][1] for key in ordered if key[0] == 1]
-        self._get = _getter(self._keys)
-        self._computed = computed
-        self._parts = [
-            (part, frozenset(base), [*(position[key] for key in keys), *(len(ordered) + at for at in own)])
-            for part, base, keys, own in wanted
-        ]
+        readings = [_Reading(part, layers[first:], first, spellings, symbols) for first, part in enumerate(parts)]
+        slots = sorted({slot for reading in readings for slot in reading.slots}, key=lambda slot: slot.layer)
+        self._overlay_keys = [slot.key for slot in slots if slot.layer == 0]
+        self._get = _getter([slot.key for slot in slots if slot.layer == 1])
+        self._columns = [slot.column for slot in slots]
+        self._computed = [compute for reading in readings for compute in reading.computed]
+        position = {slot: number for number, slot in enumerate(slots)}
+        self._parts = []
+        computed = len(slots)
+        for reading in readings:
+            positions = [position[slot] for slot in reading.slots]
+            positions += range(computed, computed + len(reading.computed))
+            computed += len(reading.computed)
+            self._parts.append((reading.part, frozenset(reading.constants), positions))
 
     def signature(self, fields: Fields, overlay: Fields, json: bytes) -> Signature:
         """Return the symbols of an event's values, for an event of this plan's shape."""
@@ -110,6 +90,38 @@ class Plan:
         return sorted(found), evaluated
 
 
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A place in a signature: the symbol that a column has for the value under a key of a layer."""
+
+    layer: int
+    key: str
+    column: Column
+
+
+class _Reading:
+    """What one part reads of events with certain keys."""
+
+    def __init__(self, part: Part, layers: Layers, first: int, spellings: Spellings, symbols: Symbols) -> None:
+        self.part = part
+        self.slots: list[_Slot] = []
+        self.constants = set(part.constants)
+        self.computed: list[Compute] = []
+        places = Places(layers)
+        for name, column in part.columns.items():
+            place = places[name]
+            if place is not None:
+                self.slots.append(_Slot(place[0] + first, place[1], column))
+            elif places.may_have_path(name):
+                self.computed.append(_path_reader(name, column, first, spellings))
+            else:
+                self.constants |= column.when_missing
+        if part.references:
+            self.computed.append(_reference_reader(part.references, first, spellings, symbols))
+        if part.keywords:
+            self.computed.append(_keyword_reader(part.keywords, spellings, symbols))
+
+
 def _getter(keys: Sequence[str]) -> Callable[[Fields], tuple[Any, ...]]:
     if not keys:
         return lambda _: ()
@@ -125,7 +137,7 @@ def _symbol(column: Column, value: Any) -> int:
     return column[value]
 
 
-def _path_reader(name: str, column: Column, first: int, spellings: Spellings) -> Callable[[Layers, bytes], int]:
+def _path_reader(name: str, column: Column, first: int, spellings: Spellings) -> Compute:
     def read(layers: Layers, _: bytes) -> int:
         return column.symbol_of(View(layers[first:], spellings).raws(name))
 
@@ -134,7 +146,7 @@ def _path_reader(name: str, column: Column, first: int, spellings: Spellings) ->
 
 def _reference_reader(
     references: Mapping[int, FieldAtom], first: int, spellings: Spellings, symbols: Symbols
-) -> Callable[[Layers, bytes], int]:
+) -> Compute:
     tests = [(number, atom.field, atom.other, _COMPARE[atom.how]) for number, atom in references.items()]
 
     def read(layers: Layers, _: bytes) -> int:
@@ -158,7 +170,7 @@ _COMPARE: dict[str, Callable[[str, str], bool]] = {
 }
 
 
-def _keyword_reader(keywords: Keywords, spellings: Spellings, symbols: Symbols) -> Callable[[Layers, bytes], int]:
+def _keyword_reader(keywords: Keywords, spellings: Spellings, symbols: Symbols) -> Compute:
     def read(layers: Layers, json: bytes) -> int:
         return symbols.number_of(keywords.find(json, lambda: View(layers[1:], spellings)))
 

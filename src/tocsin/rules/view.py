@@ -25,7 +25,7 @@ class View(dict[str, tuple[str, ...]]):
     def __init__(self, layers: Layers, spellings: "Spellings") -> None:
         self._layers = layers
         self._spellings = spellings
-        self._places: _Places | None = None
+        self._places: Places | None = None
         self._raws: dict[str, tuple[Any, ...] | None] = {}
         self._texts: dict[str, tuple[str, ...]] = {}
         self._all_texts: tuple[str, ...] | None = None
@@ -85,35 +85,18 @@ class View(dict[str, tuple[str, ...]]):
         return _MISSING if place is None else self._layers[place[0]][place[1]]
 
 
-def located(name: str, layers: Layers) -> tuple[int, str] | bool:
-    """Say where events with these keys have a field: (layer, key); True: along a path, in some; False: nowhere."""
-    for number, layer in enumerate(layers):
-        if name in layer:
-            return number, name
-    wanted = _without_case_and_blanks(name)
-    starts = [wanted[:dot] for dot in range(len(wanted)) if wanted[dot] == "."]
-    is_along_path = False
-    for number, layer in enumerate(layers):
-        for key in layer:
-            folded = _without_case_and_blanks(key)
-            if folded == wanted:
-                return number, key
-            is_along_path = is_along_path or folded in starts
-    return is_along_path
-
-
 class Spellings:
     """Finds fields whose names are spelled otherwise; remembered by an event's keys, for those of a kind share them."""
 
     def __init__(self) -> None:
-        self._by_shape: dict[tuple[tuple[str, ...], ...], _Places] = {}
+        self._by_shape: dict[tuple[tuple[str, ...], ...], Places] = {}
 
-    def places(self, layers: Layers) -> "_Places":
+    def places(self, layers: Layers) -> "Places":
         """Return where fields are that are called as asked but for case and blanks."""
         shape = tuple(map(tuple, layers))
         places = self._by_shape.get(shape)
         if places is None:
-            places = _Places(layers)
+            places = Places(layers)
             if sum(map(len, shape)) <= _MAX_REMEMBERED_KEYS:
                 if len(self._by_shape) >= _MAX_SHAPES:
                     self._by_shape.clear()
@@ -121,17 +104,26 @@ class Spellings:
         return places
 
 
-class _Places(dict[str, tuple[int, str] | None]):
-    """Layer and key of fields in events of one shape, by the names that rules ask for; None for what is not there."""
+class Places(dict[str, tuple[int, str] | None]):
+    """Layer and key of fields in events with certain keys, by the names that rules ask for; None for none.
+
+    Exactly that name in the first layer that has it, else one that differs in case and blanks.
+    """
 
     def __init__(self, layers: Layers) -> None:
         super().__init__()
         places = [(number, key) for number, layer in enumerate(layers) for key in layer]
+        self._exact = {key: (number, key) for number, key in reversed(places)}
         self._folded = {_without_case_and_blanks(key): (number, key) for number, key in reversed(places)}
 
     def __missing__(self, name: str) -> tuple[int, str] | None:
-        place = self[name] = self._folded.get(_without_case_and_blanks(name))
+        place = self[name] = self._exact.get(name) or self._folded.get(_without_case_and_blanks(name))
         return place
+
+    def may_have_path(self, name: str) -> bool:
+        """Say whether some of these events may have the field within another one (`userIdentity.arn`)."""
+        wanted = _without_case_and_blanks(name)
+        return any(wanted[:dot] in self._folded for dot in range(len(wanted)) if wanted[dot] == ".")
 
 
 def _without_case_and_blanks(name: str) -> str:

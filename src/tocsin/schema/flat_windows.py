@@ -26,7 +26,7 @@ def read_flat_windows(record: dict[str, Any]) -> Native:
     if "EventData" in record:
         _add_event_data(record)
     channel = text(record.get("Channel")) or first_text(record, "EventLog")
-    provider = text(record.get("SourceName")) or first_text(record, *_OTHER_PROVIDER_FIELDS)
+    provider = text(record.get("SourceName")) or first_text(record, *OTHER_PROVIDER_FIELDS)
     host = text(record.get("Hostname")) or first_text(record, "Computer", "ComputerName")
     account = (record.get("Domain"), record.get("AccountName"))
     record.setdefault("Channel", channel)
@@ -49,4 +49,4 @@ def _add_event_data(record: dict[str, Any]) -> None:
                 record.setdefault(name, value)
 
 
-_OTHER_PROVIDER_FIELDS = ("Provider_Name", "Provider", "EventSourceName", "Source", "ProviderName")
+OTHER_PROVIDER_FIELDS = ("Provider_Name", "Provider", "EventSourceName", "Source", "ProviderName")

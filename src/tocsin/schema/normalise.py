@@ -1,17 +1,19 @@
-"""Make an event of a record's bytes: format, envelope, native fields and views."""
+"""Make an event of a record's bytes: format, envelope, native fields and overlay."""
 
 from datetime import UTC, tzinfo
 from typing import Any
 
-from tocsin.event import Event
+from tocsin.event import Event, Shape
 from tocsin.schema.detect import UNKNOWN, format_of
 from tocsin.schema.kinds import KINDS
 from tocsin.schema.parse import parse
+from tocsin.schema.quick import Readers, is_in_future
+from tocsin.schema.shapes import SHAPES
 from tocsin.schema.times import first_time
 from tocsin.schema.users import account, acting_user
 
 _NO_OVERLAY: dict[str, Any] = {}
-_FUTURE_US = 5 * 60 * 1_000_000
+_READERS = Readers()
 
 
 def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC) -> Event:
@@ -22,6 +24,19 @@ def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC) -> Event:
     `not_an_object`. Overlays may be shared between events: never change them.
     """
     record, json, flags = parse(raw)
+    if flags:
+        return _normalised(record, json, raw, flags, ingest_us, timezone)
+    keys = tuple(record)
+    event = _READERS.read(keys, record, json, ingest_us, timezone)
+    if event is None:
+        event = _normalised(record, json, raw, flags, ingest_us, timezone)
+    return event
+
+
+def _normalised(
+    record: dict[str, Any], json: bytes, raw: bytes, flags: tuple[str, ...], ingest_us: int, timezone: tzinfo
+) -> Event:
+    """Read a record of any shape."""
     is_repaired = json is not raw
     form = format_of(record)
     native = form.read(record)
@@ -36,13 +51,14 @@ def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC) -> Event:
         time_us, time_source, is_assumed = found
         if is_assumed:
             flags += ("assumed_timezone",)
-        if time_us > ingest_us + _FUTURE_US:
+        if is_in_future(time_us, ingest_us):
             flags += ("future_time",)
 
     host = native.host.lower()
     if form is UNKNOWN:
         flags += ("unknown_format",)
-        return Event(json, is_repaired, form.name, time_us, time_source, flags, host, fields=fields)
+        shape = SHAPES.of(Shape(form.name), fields)
+        return Event(json, shape, fields, _NO_OVERLAY, time_us, time_source, host, "", flags, is_repaired)
 
     kind = KINDS[native.channel, native.code]
     if kind.add_aliases is not None:
@@ -52,19 +68,5 @@ def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC) -> Event:
     if not user and kind.is_account_acting:
         user = account(*native.account)
     overlay = kind.overlay(fields) if kind.overlay is not None and logsource.categories else _NO_OVERLAY
-    return Event(
-        json,
-        is_repaired,
-        form.name,
-        time_us,
-        time_source,
-        flags,
-        host,
-        user,
-        logsource,
-        kind.channel,
-        native.provider,
-        native.code,
-        fields,
-        overlay,
-    )
+    shape = SHAPES.of(Shape(form.name, logsource, kind.channel, native.provider, native.code), fields)
+    return Event(json, shape, fields, overlay, time_us, time_source, host, user, flags, is_repaired)

@@ -7,7 +7,7 @@ from typing import Any
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_US = -62_135_596_800_000_000  # year 1
 _END_US = 253_402_300_800_000_000  # year 10,000
-_LONGEST_CHARS = 40  # 2026-01-12T06:00:00.000000000+00:00 has 35
+LONGEST_CHARS = 40  # 2026-01-12T06:00:00.000000000+00:00 has 35
 
 # A number is seconds, milliseconds, microseconds or nanoseconds by its size: from 1973 to 5138 in each unit.
 _UNITS = ((1e11, 1_000_000.0), (1e14, 1_000.0), (1e17, 1.0), (1e20, 0.001))
@@ -31,16 +31,16 @@ def first_time(
             time_us = _time_of_number(value)
         elif moment.tzinfo is None:
             is_assumed = not is_utc
-            time_us = _microseconds(moment.replace(tzinfo=UTC if is_utc else timezone))
+            time_us = microseconds(moment.replace(tzinfo=UTC if is_utc else timezone))
         else:
-            time_us = _microseconds(moment)
+            time_us = microseconds(moment)
         if time_us is not None:
             return time_us, name, is_assumed
     return None
 
 
 def _datetime_of(text: str) -> datetime | None:
-    if len(text) > _LONGEST_CHARS or text[4:5] != "-":
+    if len(text) > LONGEST_CHARS or text[4:5] != "-":
         return None
     try:
         return datetime.fromisoformat(text)
@@ -58,7 +58,7 @@ def _datetime_with_utc_suffix(text: str) -> datetime | None:
         return None
 
 
-def _microseconds(moment: datetime) -> int | None:
+def microseconds(moment: datetime) -> int | None:
     try:
         since = moment - _EPOCH
     except OverflowError:  # its zone moves it out of years 1 to 9999
@@ -69,7 +69,7 @@ def _microseconds(moment: datetime) -> int | None:
 
 def _time_of_number(value: object) -> int | None:
     if isinstance(value, str):
-        if not (len(value) <= _LONGEST_CHARS and value.isascii() and value.replace(".", "", 1).isdigit()):
+        if not (len(value) <= LONGEST_CHARS and value.isascii() and value.replace(".", "", 1).isdigit()):
             return None
         value = float(value)
     if type(value) is not int and type(value) is not float:

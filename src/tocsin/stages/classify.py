@@ -22,6 +22,7 @@ from tocsin.event import (
     Event,
     Headers,
     Record,
+    Shape,
     Stamp,
 )
 from tocsin.flow import Batch, Outputs
@@ -157,28 +158,28 @@ class Classify:
 
     def _verdict(self, event: Event, rules: Sequence[JudgedRule]) -> tuple[bytes, tuple[JudgedRule, ...]]:
         """Return the verdict as JSON, and its rules whose matches are alerts: made once for all equal events."""
-        kind = (event.format, event.logsource, event.channel, event.provider, event.code)
-        known = (*kind, *(rule.id for rule in rules))
+        shape = event.shape
+        known = (shape, *(rule.id for rule in rules))
         rendered = self._rendered.get(known)
         if rendered is None:
             verdict = judge(rules, self._tactic_order)
             alerting = tuple(rule for rule in verdict.detections if is_alert(rule, self._settings.alert_level))
-            rendered = (orjson.dumps(self._verdict_object(event, verdict)), alerting)
+            rendered = (orjson.dumps(self._verdict_object(shape, verdict)), alerting)
             if len(self._rendered) >= _REMEMBERED_VERDICTS:
                 self._rendered.clear()
-            if len(event.channel) + len(event.provider) + len(event.code) <= _REMEMBERED_CHARACTERS:
+            if len(shape.channel) + len(shape.provider) + len(shape.code) <= _REMEMBERED_CHARACTERS:
                 self._rendered[known] = rendered
         return rendered
 
-    def _verdict_object(self, event: Event, verdict: Verdict) -> dict[str, Any]:
+    def _verdict_object(self, shape: Shape, verdict: Verdict) -> dict[str, Any]:
         return {
-            "format": event.format,
-            "product": event.logsource.product,
-            "service": event.logsource.service,
-            "categories": event.logsource.categories,
-            "channel": event.channel,
-            "provider": event.provider,
-            "code": event.code,
+            "format": shape.format,
+            "product": shape.logsource.product,
+            "service": shape.logsource.service,
+            "categories": shape.logsource.categories,
+            "channel": shape.channel,
+            "provider": shape.provider,
+            "code": shape.code,
             "basis": verdict.basis,
             "level": verdict.level,
             "activity_tactic": verdict.activity_tactic and self._named(verdict.activity_tactic),

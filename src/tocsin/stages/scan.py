@@ -74,7 +74,7 @@ class Scan:
                 self.unreadable[error.reason] += 1
                 continue
             self.events += 1
-            self.formats[event.format] += 1
+            self.formats[event.shape.format] += 1
             for rule in self._matcher.match(event):
                 time = "" if event.time_us is None or event.time_source == "ingest" else iso_utc(event.time_us)
                 yield Detection(stamp.event_id.hex(), time, event.host, batch.file, place, number, rule)

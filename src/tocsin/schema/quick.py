@@ -1,0 +1,238 @@
+"""Read events whose keys were seen before: where the envelope lies is then known, and need not be looked for.
+
+What a quick reader cannot be sure of it leaves to the plain way of `normalise`; both give the same event.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+from operator import itemgetter
+from typing import Any, Protocol
+
+from tocsin.event import Event, Logsource, Shape
+from tocsin.schema.evtx_json import TIMES as EVTX_TIMES
+from tocsin.schema.flat_windows import OTHER_PROVIDER_FIELDS, is_flat_windows
+from tocsin.schema.flat_windows import TIMES as FLAT_TIMES
+from tocsin.schema.kinds import KINDS, Kind
+from tocsin.schema.memory import Remembered
+from tocsin.schema.shapes import SHAPES
+from tocsin.schema.times import LONGEST_CHARS, microseconds
+from tocsin.schema.users import NameFields, account, acting_user
+
+_FUTURE_US = 5 * 60 * 1_000_000
+_MAX_READERS = 4096
+_MAX_KINDS = 4096  # of one reader
+_MAX_KEYS = 256
+_MAX_CHARACTERS = 200  # of channel and provider
+_NO_OVERLAY: dict[str, Any] = {}
+_HOSTS: Remembered[str, str] = Remembered(str.lower, entries=20_000, max_chars=100)
+
+
+def is_in_future(time_us: int, ingest_us: int) -> bool:
+    """Say whether an event claims to be later than clocks that differ a little explain."""
+    return time_us > ingest_us + _FUTURE_US
+
+
+class _Reader(Protocol):
+    def read(self, record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo) -> Event | None: ...
+
+
+class Readers:
+    """Quick readers by the keys of a record. Bounded: when there are too many it starts anew."""
+
+    def __init__(self) -> None:
+        self._readers: dict[tuple[str, ...], _Reader | None] = {}
+
+    def read(
+        self, keys: tuple[str, ...], record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo
+    ) -> Event | None:
+        """Return the event, or None where it takes the plain way; the record is then unchanged."""
+        try:
+            reader = self._readers[keys]
+        except KeyError:
+            reader = self._new_reader(keys, record)
+        if reader is None:
+            return None
+        try:
+            return reader.read(record, json, ingest_us, timezone)
+        except (TypeError, KeyError, AttributeError, ValueError, OverflowError):  # something is not as it mostly is
+            return None
+
+    def _new_reader(self, keys: tuple[str, ...], record: dict[str, Any]) -> _Reader | None:
+        if len(keys) > _MAX_KEYS:
+            return None
+        if len(self._readers) >= _MAX_READERS:
+            self._readers.clear()
+        reader: _Reader | None = None
+        if keys == ("Event",):
+            reader = _EvtxReader()
+        elif is_flat_windows(record) and _FlatReader.can_read(keys):
+            reader = _FlatReader(keys)
+        self._readers[keys] = reader
+        return reader
+
+
+@dataclass(slots=True)
+class _Known:
+    """What follows from an event's keys, channel, provider and id."""
+
+    kind: Kind
+    provider: str
+    code: str
+    format: str
+    users: tuple[NameFields, ...]  # those that are there
+    shapes: dict[Logsource, Shape] = field(default_factory=dict)
+    shape: Shape | None = None  # where the log source follows too
+
+    def event(
+        self, json: bytes, fields: dict[str, Any], time_us: int, time_source: str, host: str, flags: tuple[str, ...]
+    ) -> Event:
+        kind = self.kind
+        if kind.add_aliases is not None:
+            kind.add_aliases(fields)
+        shape = self.shape
+        if shape is None:
+            shape = self._shape(kind.logsource_of(fields) if kind.logsource_field else kind.logsource, fields)
+        overlay = kind.overlay(fields) if kind.overlay is not None and shape.logsource.categories else _NO_OVERLAY
+        return Event(json, shape, fields, overlay, time_us, time_source, host, acting_user(fields, self.users), flags)
+
+    def _shape(self, logsource: Logsource, fields: dict[str, Any]) -> Shape:
+        shape = self.shapes.get(logsource)
+        if shape is None:
+            shape = Shape(self.format, logsource, self.kind.channel, self.provider, self.code)
+            shape = self.shapes[logsource] = SHAPES.of(shape, fields)
+            if not self.kind.logsource_field:
+                self.shape = shape
+        return shape
+
+
+def _known(format_name: str, channel: Any, provider: Any, code: Any, keys: Mapping[str, Any]) -> _Known | None:
+    if not (type(channel) is str and type(provider) is str and channel and provider):
+        return None
+    if len(channel) + len(provider) > _MAX_CHARACTERS or not (type(code) is int or (type(code) is str and code)):
+        return None
+    kind = KINDS[channel, str(code)]
+    users = tuple(names for names in kind.acting if names[1] in keys)
+    return _Known(kind, provider, str(code), format_name, users)
+
+
+class _FlatReader:
+    """Reads flat Windows events with certain keys."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        provider = next(name for name in _PROVIDER_FIELDS if name in keys)
+        host = next(name for name in _HOST_FIELDS if name in keys)
+        self._time_source, self._is_utc = next((name, is_utc) for name, is_utc in FLAT_TIMES if name in keys)
+        self._envelope = itemgetter("Channel", provider, "EventID", host, self._time_source)
+        self._adds_provider = "Provider_Name" not in keys
+        self._adds_computer = "Computer" not in keys
+        self._has_account = "AccountName" in keys
+        self._kinds: dict[tuple[str, str, int | str], _Known] = {}
+
+    @staticmethod
+    def can_read(keys: Sequence[str]) -> bool:
+        return (
+            "Channel" in keys
+            and "EventData" not in keys
+            and any(name in keys for name in _PROVIDER_FIELDS)
+            and any(name in keys for name in _HOST_FIELDS)
+            and any(name in keys for name, _ in FLAT_TIMES)
+        )
+
+    def read(self, record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo) -> Event | None:
+        channel, provider, code, host, moment = self._envelope(record)
+        if not host or not (type(code) is int or type(code) is str):
+            return None
+        known = self._kinds.get((channel, provider, code))
+        if known is None:
+            known = _known("flat-windows", channel, provider, code, record)
+            if known is None:
+                return None
+            if len(self._kinds) >= _MAX_KINDS:
+                self._kinds.clear()
+            self._kinds[channel, provider, code] = known
+        time_us, flags = _time_of(moment, ingest_us, None if self._is_utc else timezone)
+        host_name = _HOSTS[host]
+        account_name = (record.get("Domain"), record["AccountName"]) if self._has_account else None
+        if self._adds_provider:
+            record["Provider_Name"] = provider
+        if self._adds_computer:
+            record["Computer"] = host
+        event = known.event(json, record, time_us, self._time_source, host_name, flags)
+        if not event.user and account_name and known.kind.is_account_acting:
+            event.user = account(*account_name)
+        return event
+
+
+_PROVIDER_FIELDS = ("SourceName", *OTHER_PROVIDER_FIELDS)
+_HOST_FIELDS = ("Hostname", "Computer", "ComputerName")
+
+
+class _EvtxReader:
+    """Reads EVTX records of evtx_dump and pyevtx-rs that have all of `System`, and plain values in `EventData`."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, str, int | str, tuple[str, ...]], _Known] = {}
+
+    def read(self, record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo) -> Event | None:  # noqa: ARG002
+        event = record["Event"]
+        system = event["System"]
+        data = event["EventData"]
+        if type(data) is not dict or not _CONTAINERS.isdisjoint(map(type, data.values())):
+            return None
+        level, task, opcode, keywords, record_id, version, code, channel, computer, provider, created, security = (
+            _system_values(system)
+        )
+        provider = provider["#attributes"]["Name"]
+        moment = created["#attributes"]["SystemTime"]
+        user_sid = None if security is None else security["#attributes"]["UserID"]
+        if not (type(code) is int or type(code) is str) or type(computer) is not str:
+            return None
+        time_us, flags = _time_of(moment, ingest_us, None)
+        fields = {
+            "Level": level,
+            "Task": task,
+            "Opcode": opcode,
+            "Keywords": keywords,
+            "EventRecordID": record_id,
+            "Version": version,
+            **data,
+            "EventID": code,
+            "Channel": channel,
+            "Computer": computer,
+            "Provider_Name": provider,
+        }
+        if user_sid is not None:
+            fields["Security_UserID"] = fields["UserID"] = user_sid
+        key = (channel, provider, code, tuple(fields))
+        known = self._kinds.get(key)
+        if known is None:
+            known = _known("evtx-json", channel, provider, code, fields)
+            if known is None or len(fields) > _MAX_KEYS:
+                return None
+            if len(self._kinds) >= _MAX_KINDS:
+                self._kinds.clear()
+            self._kinds[key] = known
+        return known.event(json, fields, time_us, EVTX_TIMES[0][0], _HOSTS[computer], flags)
+
+
+_CONTAINERS = frozenset((dict, list))
+_system_values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(
+    "Level", "Task", "Opcode", "Keywords", "EventRecordID", "Version", "EventID", "Channel", "Computer", "Provider",
+    "TimeCreated", "Security",
+)  # fmt: skip
+
+
+def _time_of(moment: str, ingest_us: int, timezone: tzinfo | None) -> tuple[int, tuple[str, ...]]:
+    """Return microseconds since 1970, and flags. `timezone`: of a time that names none; None: UTC, and no flag."""
+    if len(moment) > LONGEST_CHARS or moment[4:5] != "-":
+        raise ValueError
+    at = datetime.fromisoformat(moment)
+    flags: tuple[str, ...] = ()
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=timezone or UTC)
+        flags = ("assumed_timezone",) if timezone else ()
+    time_us = microseconds(at)
+    if time_us is None:
+        raise ValueError
+    return time_us, flags if time_us <= ingest_us + _FUTURE_US else (*flags, "future_time")
