@@ -12,6 +12,7 @@ import os
 import platform
 import statistics
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -22,15 +23,18 @@ import orjson
 
 from tocsin.schema.normalise import normalise
 
+_SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "events"
 _INGEST_US = 1_800_000_000_000_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=_SHARED)
     parser.add_argument("--events", type=int, default=50_000, help="at most so many of each corpus (default: 50,000)")
     parser.add_argument("--runs", type=int, default=5, help="the median of so many (default: 5)")
     arguments = parser.parse_args()
+    if not arguments.folder.is_dir():
+        sys.exit(f"no folder {arguments.folder}: give FOLDER")
     print(f"machine: {_machine()}; commit: {_commit()}; median of {arguments.runs} runs, one core")
     for corpus in sorted(path for path in arguments.folder.iterdir() if path.is_dir()):
         lines = list(islice(_lines(corpus), arguments.events))

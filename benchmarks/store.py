@@ -30,6 +30,10 @@ from tocsin.sinks.compact import Maintenance, MaintenanceSettings
 from tocsin.sinks.reader import open_store
 from tocsin.sinks.writer import StoreSettings, StoreWriter
 
+_DEFAULT = (
+    Path(__file__).resolve().parents[2]
+    / "shared/data/events/otrf/compound/LSASS_campaign_02/metasploit_procdump_lsass_memory_dump.jsonl.gz"
+)
 PARTS = ("decode", "parquet", "csv", "fsync", "listed", "wall", "cpu", "merge")
 QUERIES = (
     "SELECT host, count(*) FROM events GROUP BY 1",
@@ -40,12 +44,14 @@ QUERIES = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", type=Path)
+    parser.add_argument("file", type=Path, nargs="?", default=_DEFAULT)
     parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--batch", type=int, default=5_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=None, help="where to write (default: a temporary folder)")
     options = parser.parse_args()
+    if not options.file.is_file():
+        sys.exit(f"no file at {options.file}: give FILE.jsonl.gz")
     records = _records(_lines(options.file), options.events)
     size = sum(len(record.value) for record in records) / len(records)
     rounds = [_round(records, options.batch, options.folder) for _ in range(options.rounds)]
