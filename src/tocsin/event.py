@@ -47,8 +47,7 @@ _STAMP = struct.Struct(">B16sq")
 _STAMP_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(msgspec.Struct, frozen=True, gc=False):
     """What our sources say of a record, packed into 25 bytes: version, event id, ingest time.
 
     Later versions only append, so readers ignore what follows.

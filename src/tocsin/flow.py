@@ -1,5 +1,6 @@
 """Source, step, sink and the one loop: batches move one way; outputs and positions are committed together."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,8 @@ _Result = TypeVar("_Result")
 
 _LOOK_SECONDS = 0.05
 
+# A batch is thousands of objects without a cycle, and with the default (700) each is looked through several times.
+_OBJECTS_BETWEEN_COLLECTIONS = 200_000
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # the last one repeats
 
 
@@ -104,6 +107,9 @@ def pump(
     A batch in hand is finished first. DeliveryError, of the step or of the commit, is retried with back-off; a step
     that has done its work is not run again.
     """
+    gc.collect()
+    gc.freeze()  # what is there now stays
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     while not is_stopped():
         started = time.perf_counter()
         batch = source.read()

@@ -5,8 +5,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tocsin.schema.times import first_time
+from tocsin.schema.times import first_time, microseconds
 
 SECOND = 1_768_197_600_000_000  # 2026-01-12T06:00:00Z in microseconds
 ASSUMED = timezone(timedelta(hours=-4))
@@ -73,3 +75,9 @@ def test_summer_time_is_that_of_the_zone_on_that_day() -> None:
         found = first_time({"t": text}, (("t", False),), berlin)
         assert found is not None
         assert found[0] == int(datetime.fromisoformat(utc).timestamp()) * 1_000_000
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, ASSUMED])))
+def test_a_time_is_exact_to_the_microsecond(moment: datetime) -> None:
+    since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    assert microseconds(moment) == since // timedelta(microseconds=1)

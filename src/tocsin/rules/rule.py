@@ -29,9 +29,9 @@ class RuleLogsource:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
-    """One Sigma rule, checked, with its ATT&CK tags resolved."""
+    """One Sigma rule, checked, with its ATT&CK tags resolved. Known by identity, so that it is quick as a key."""
 
     id: str  # the rule's UUID; where it has none, one derived from its content
     title: str
@@ -51,8 +51,8 @@ class Rule:
     line: int  # of its first key, from 1
     digest: str  # of its text, 32 hex digits
     is_baseline: bool  # says what an event is (`activity_tactic`), not that it is bad
-    condition: Tree = field(compare=False, repr=False)
-    field_lines: Mapping[str, int] = field(compare=False, repr=False)  # field name -> line of its first use
+    condition: Tree = field(repr=False)
+    field_lines: Mapping[str, int] = field(repr=False)  # field name -> line of its first use
 
     @property
     def place(self) -> str:

@@ -59,12 +59,19 @@ def _datetime_with_utc_suffix(text: str) -> datetime | None:
 
 
 def microseconds(moment: datetime) -> int | None:
+    """Return microseconds since 1970 of a time with a zone; None where its zone moves it out of years 1 to 9999."""
     try:
+        seconds = moment.timestamp()
+        if -_EXACT_SECONDS < seconds < _EXACT_SECONDS:
+            return round(seconds * 1e6)
         since = moment - _EPOCH
-    except OverflowError:  # its zone moves it out of years 1 to 9999
+    except OverflowError:
         return None
     time_us = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     return time_us if _FIRST_US <= time_us < _END_US else None
+
+
+_EXACT_SECONDS = 4e9  # until the year 2096 a float of seconds is exact to a quarter of a microsecond
 
 
 def _time_of_number(value: object) -> int | None:

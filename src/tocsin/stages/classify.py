@@ -1,6 +1,7 @@
 """Classify: normalise each record, match the rules, and put the verdict before the event's own bytes."""
 
 from base64 import b64encode
+from binascii import hexlify
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,6 +35,7 @@ _REMEMBERED_VERDICTS = 20_000
 _REMEMBERED_CHARACTERS = 256  # longer texts are hostile or rare: remembering them would cost memory without bound
 _MAX_OUTPUT_BYTES = 4 * MAX_RECORD_BYTES
 _SIGHTING_SECONDS = 60
+_AT_ONCE = 32  # events in pieces: so many fit into the processor's cache from normalising to encoding
 
 Normalise = Callable[[bytes, int], Event]  # raw bytes, ingest time in µs -> event; raises DecodeError
 
@@ -41,7 +43,7 @@ Normalise = Callable[[bytes, int], Event]  # raw bytes, ingest time in µs -> ev
 class Matcher(Protocol):
     """Says which rules an event fires, baseline rules among them."""
 
-    def match(self, event: Event) -> Sequence[JudgedRule]: ...
+    def match(self, event: Event) -> tuple[JudgedRule, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -71,28 +73,29 @@ class Classify:
         self._clock_us = clock_us
         self._spend = spend
         self._tactic_order = tuple(settings.tactic_names)
-        self._rendered: dict[tuple[object, ...], tuple[bytes, tuple[JudgedRule, ...]]] = {}
+        self._rendered: dict[tuple[Shape, tuple[JudgedRule, ...]], tuple[bytes, tuple[JudgedRule, ...]]] = {}
 
     def __call__(self, batch: Batch) -> Outputs:
-        started = perf_counter()
-        dead: list[Record] = []
-        events = self._events(batch, dead)
-        normalised = perf_counter()
-        matches = [self._matcher.match(event) for _, event, _, _ in events]
-        matched = perf_counter()
         classified: list[Record] = []
         alerts: list[Record] = []
-        for (record, event, event_id, ingest_us), rules in zip(events, matches, strict=True):
-            self._encode(record, event, event_id, ingest_us, rules, classified, alerts, dead)
-        self._spend("normalise", normalised - started)
-        self._spend("match", matched - normalised)
-        self._spend("encode", perf_counter() - matched)
+        dead: list[Record] = []
+        for first in range(0, len(batch.records), _AT_ONCE):
+            started = perf_counter()
+            events = self._events(batch.records[first : first + _AT_ONCE], dead)
+            normalised = perf_counter()
+            matches = [self._matcher.match(event) for _, event, _, _ in events]
+            matched = perf_counter()
+            for (record, event, event_id, ingest_us), rules in zip(events, matches, strict=True):
+                self._encode(record, event, event_id, ingest_us, rules, classified, alerts, dead)
+            self._spend("normalise", normalised - started)
+            self._spend("match", matched - normalised)
+            self._spend("encode", perf_counter() - matched)
         return {CLASSIFIED_EVENTS: classified, ALERTS: alerts, DEAD_LETTERS: dead}
 
-    def _events(self, batch: Batch, dead: list[Record]) -> list[tuple[Record, Event, bytes, int]]:
-        """Normalise the records; what cannot be read goes to `dead`."""
+    def _events(self, records: Sequence[Record], dead: list[Record]) -> list[tuple[Record, Event, bytes, int]]:
+        """Normalise records; what cannot be read goes to `dead`."""
         events = []
-        for record in batch.records:
+        for record in records:
             stamp = Stamp.of(record)
             if stamp is None:
                 origin = _partition_origin(self._settings.bus_id, record.topic, record.partition)
@@ -111,7 +114,7 @@ class Classify:
         event: Event,
         event_id: bytes,
         ingest_us: int,
-        rules: Sequence[JudgedRule],
+        rules: tuple[JudgedRule, ...],
         classified: list[Record],
         alerts: list[Record],
         dead: list[Record],
@@ -156,10 +159,10 @@ class Classify:
             event.json,
         )
 
-    def _verdict(self, event: Event, rules: Sequence[JudgedRule]) -> tuple[bytes, tuple[JudgedRule, ...]]:
+    def _verdict(self, event: Event, rules: tuple[JudgedRule, ...]) -> tuple[bytes, tuple[JudgedRule, ...]]:
         """Return the verdict as JSON, and its rules whose matches are alerts: made once for all equal events."""
         shape = event.shape
-        known = (shape, *(rule.id for rule in rules))
+        known = (shape, rules)
         rendered = self._rendered.get(known)
         if rendered is None:
             verdict = judge(rules, self._tactic_order)
@@ -232,16 +235,31 @@ class Classify:
 
 def _envelope(record: Record, event: Event, event_id: bytes, ingest_us: int) -> bytes:
     """Return the members that classified events and alerts begin with."""
-    return b'"event_id":"%b",%b%d},"time":%b,"time_source":%b,"ingest_time":%b,"host":%b,"user":%b' % (
-        event_id.hex().encode(),
+    time_us = event.time_us
+    return b'"event_id":"%b",%b%d},"time":%b,%b,%b' % (
+        hexlify(event_id),
         _source(record.topic, record.partition),
         record.offset,
-        _time(ingest_us if event.time_us is None else event.time_us),
-        _quoted(event.time_source),
-        _time(ingest_us),
-        _quoted(event.host),
-        _quoted(event.user),
+        _time(ingest_us if time_us is None else time_us),
+        _time_source_and_ingest(event.time_source, ingest_us),
+        _host_and_user(event.host, event.user),
     )
+
+
+@lru_cache(maxsize=1024)  # the records of a batch were mostly read at one moment
+def _time_source_and_ingest(time_source: str, ingest_us: int) -> bytes:
+    return b'"time_source":%b,"ingest_time":%b' % (_quote(time_source), _time(ingest_us))
+
+
+def _host_and_user(host: str, user: str) -> bytes:
+    if len(host) + len(user) <= _REMEMBERED_CHARACTERS:
+        return _remembered_host_and_user(host, user)
+    return b'"host":%b,"user":%b' % (_quote(host), _quote(user))
+
+
+@lru_cache(maxsize=20_000)
+def _remembered_host_and_user(host: str, user: str) -> bytes:
+    return b'"host":%b,"user":%b' % (_quote(host), _quote(user))
 
 
 @lru_cache(maxsize=1024)
@@ -250,9 +268,8 @@ def _source(topic: str, partition: int) -> bytes:
     return b'"source":{"topic":%b,"partition":%d,"offset":' % (_quoted(topic), partition)
 
 
-@lru_cache(maxsize=1024)  # of ingest times, which a whole batch shares, and of events that happened together
 def _time(time_us: int) -> bytes:
-    return b'"%b"' % iso_utc(time_us).encode()
+    return f'"{iso_utc(time_us)}"'.encode()
 
 
 @lru_cache(maxsize=1024)
