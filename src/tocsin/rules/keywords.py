@@ -14,8 +14,9 @@ from tocsin.rules.view import VALUE_SEPARATOR, View
 
 # JSON may write any character as an escape; where it does so for one that folds to ASCII, the event is looked at whole.
 _ESCAPES = rb"\\u00[2-7][0-9a-f]|\\u212a|\\u017f"
+_FOLDING_TO_ASCII = {"k": "(?:k|\\xe2\\x84\\xaa)", "s": "(?:s|\\xc5\\xbf)"}  # Kelvin sign and long s, in UTF-8
 _PLAIN_RUN = re.compile(r"[ !#-.0-\[\]-~]{2,}")  # what JSON writes as it is, but for the escapes above
-_FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_UCP | hyperscan.HS_FLAG_CASELESS
+_FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_CASELESS  # on bytes
 
 
 class Keywords:
@@ -62,7 +63,11 @@ class Keywords:
 
 
 def _expressions(runs: list[str]) -> dict[int, Expression]:
-    return {number: (re.escape(run).encode(), _FLAGS) for number, run in enumerate(dict.fromkeys(runs), 1)}
+    return {number: (_in_utf8(run), _FLAGS) for number, run in enumerate(sorted(set(map(fold, runs))), 1)}
+
+
+def _in_utf8(run: str) -> bytes:
+    return "".join(_FOLDING_TO_ASCII.get(character) or re.escape(character) for character in run).encode()
 
 
 def _longest_run(atom: KeywordAtom | KeywordRegexAtom) -> str:

@@ -22,13 +22,14 @@ from tocsin.rules.column import Column, Symbols
 from tocsin.rules.keywords import Keywords
 from tocsin.rules.patterns import Kind, test_of
 from tocsin.rules.plan import Part, Plan
-from tocsin.rules.rule import Rule
+from tocsin.rules.rule import Rule, RuleLogsource
 from tocsin.rules.text import fold
 from tocsin.rules.tree import Holds, Tree, atoms_of, can_hold, compiled, necessary
 from tocsin.rules.view import Spellings
 
 # Fields that say of which kind an event is: a rule is not likely because one of them fits.
 _ROUTING_FIELDS = ("eventid", "channel", "provider_name")
+_MAX_CODES = 1024  # event ids whose atoms are remembered
 _MAX_REMEMBERED_KEYS = 256  # an event with more has no shape that comes again
 
 
@@ -63,13 +64,17 @@ class Matcher:
         self._asked: list[frozenset[int]] = []  # atoms of each rule
         self._codes: list[frozenset[str] | None] = []  # event ids each rule is about; None: any
         self._witnesses: list[frozenset[int] | None] = []
-        for rule in self.rules:
+        self._by_rule_logsource: dict[RuleLogsource, list[int]] = {}
+        for index, rule in enumerate(self.rules):
             asked = self._atoms.add(rule.condition)
-            numbers = self._atoms.numbers
             self._asked.append(asked)
             self._codes.append(self._atoms.codes_of(rule.condition, asked))
-            self._holds.append(compiled(rule.condition, numbers))
-            strongest = necessary(rule.condition, _weakness)
+            self._holds.append(compiled(rule.condition, self._atoms.numbers))
+            self._by_rule_logsource.setdefault(rule.logsource, []).append(index)
+        weakness = self._atoms.weakness()
+        numbers = self._atoms.numbers
+        for rule in self.rules:
+            strongest = necessary(rule.condition, lambda atom: weakness[numbers[atom]])
             self._witnesses.append(None if strongest is None else frozenset(numbers[atom] for atom in strongest))
         self._symbols = Symbols(self._memory.value_characters)
         self._columns = {name: Column(atoms, self._symbols) for name, atoms in self._atoms.by_field().items()}
@@ -168,10 +173,12 @@ class Matcher:
         if fitting is None:
             if len(self._by_logsource) >= self._memory.shapes:
                 self._by_logsource.clear()
-            indexes = [index for index, rule in enumerate(self.rules) if rule.logsource.fits(logsource)]
-            with_category = [index for index in indexes if self.rules[index].logsource.category]
-            fitting = with_category, [index for index in indexes if not self.rules[index].logsource.category]
-            self._by_logsource[logsource] = fitting
+            with_category: list[int] = []
+            others: list[int] = []
+            for asked, indexes in self._by_rule_logsource.items():
+                if asked.fits(logsource):
+                    (with_category if asked.category else others).extend(indexes)
+            fitting = self._by_logsource[logsource] = with_category, others
         return fitting
 
     def _part(self, indexes: Sequence[int], code: str) -> Part:
@@ -201,7 +208,7 @@ class Matcher:
             references={number: references[number] for number in asked.intersection(references)},
             keywords=self._keywords_for(asked.intersection(self._atoms.keywords)),
             always=tuple(always),
-            by_witness={number: tuple(of_atom) for number, of_atom in by_witness.items()},
+            by_witness=by_witness,
         )
 
     def _keywords_for(self, numbers: frozenset[int]) -> Keywords | None:
@@ -226,15 +233,20 @@ class _Numbered:
         self.fields: list[str] = []  # of each atom; "" for those that ask for more than one field
         self.references: dict[int, FieldAtom] = {}
         self.keywords: dict[int, KeywordAtom | KeywordRegexAtom] = {}
+        self._uses: list[int] = []  # how many rules ask for each
         self._about_code: dict[int, TextAtom] = {}
+        self._known: dict[str, dict[int, bool]] = {}
 
     def add(self, tree: Tree) -> frozenset[int]:
         """Number the atoms of a rule; return their numbers."""
-        atoms = atoms_of(tree)
+        atoms = set(atoms_of(tree))
         for atom in atoms:
             if atom not in self.numbers:
                 self._add(atom)
-        return frozenset(self.numbers[atom] for atom in atoms)
+        asked = frozenset(self.numbers[atom] for atom in atoms)
+        for number in asked:
+            self._uses[number] += 1
+        return asked
 
     def _add(self, atom: Atom) -> None:
         number = self.numbers[atom] = len(self.atoms)
@@ -249,6 +261,11 @@ class _Numbered:
             if isinstance(atom, TextAtom) and _name_of(atom) == "eventid":
                 self._about_code[number] = atom
         self.fields.append(field)
+        self._uses.append(0)
+
+    def weakness(self) -> list[float]:
+        """Rank atoms by how many events they hold for, roughly: what many rules ask for is common."""
+        return [_weakness(atom) * uses for atom, uses in zip(self.atoms, self._uses, strict=True)]
 
     def codes_of(self, tree: Tree, asked: frozenset[int]) -> frozenset[str] | None:
         """Return the event ids, folded, for which alone a rule may hold; None where others may do, too."""
@@ -272,13 +289,17 @@ class _Numbered:
 
     def known_of(self, code: str) -> dict[int, bool]:
         """Return the atoms that an event's id decides, and whether they hold."""
-        if not code:
-            return {}
-        folded = fold(code)
-        return {
-            number: test_of(atom.pattern)(code if atom.is_cased else folded)
-            for number, atom in self._about_code.items()
-        }
+        known = self._known.get(code)
+        if known is None:
+            folded = fold(code)
+            known = {
+                number: test_of(atom.pattern)(code if atom.is_cased else folded)
+                for number, atom in self._about_code.items()
+            }
+            if len(self._known) >= _MAX_CODES:
+                self._known.clear()
+            self._known[code] = known
+        return known
 
 
 def _name_of(atom: TextAtom) -> str:
