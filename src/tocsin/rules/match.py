@@ -29,7 +29,6 @@ from tocsin.rules.view import Spellings
 
 # Fields that say of which kind an event is: a rule is not likely because one of them fits.
 _ROUTING_FIELDS = ("eventid", "channel", "provider_name")
-_MAX_CODES = 1024  # event ids whose atoms are remembered
 _MAX_REMEMBERED_KEYS = 256  # an event with more has no shape that comes again
 
 
@@ -76,6 +75,10 @@ class Matcher:
         for rule in self.rules:
             strongest = necessary(rule.condition, lambda atom: weakness[numbers[atom]])
             self._witnesses.append(None if strongest is None else frozenset(numbers[atom] for atom in strongest))
+        self._by_witness: dict[int, list[int]] = {}
+        for index, witnesses in enumerate(self._witnesses):
+            for number in witnesses or ():
+                self._by_witness.setdefault(number, []).append(index)
         self._symbols = Symbols(self._memory.value_characters)
         self._columns = {name: Column(atoms, self._symbols) for name, atoms in self._atoms.by_field().items()}
         self._spellings = Spellings()
@@ -182,33 +185,32 @@ class Matcher:
         return fitting
 
     def _part(self, indexes: Sequence[int], code: str) -> Part:
-        known: Mapping[int, bool] = {}
+        constants: frozenset[int] = frozenset()
+        known: frozenset[int] = frozenset()
         if code:
             folded = fold(code)
             indexes = [index for index in indexes if (codes := self._codes[index]) is None or folded in codes]
-            known = self._atoms.known_of(code)
         asked = frozenset().union(*[self._asked[index] for index in indexes])
-        constants = frozenset(number for number, holds in known.items() if holds) & asked
+        if code:
+            known = asked.intersection(self._atoms.about_code)
+            constants = frozenset(number for number in known if self._atoms.holds_for_code(number, code))
         always = []
-        by_witness: dict[int, list[int]] = {}
         for index in indexes:
             witnesses = self._witnesses[index]
             if witnesses is None or not witnesses.isdisjoint(constants):
                 always.append(index)
-                continue
-            for number in witnesses:
-                by_witness.setdefault(number, []).append(index)
         fields = self._atoms.fields
         names = sorted({fields[number] for number in asked.difference(known)} - {""})
         references = self._atoms.references
         return Part(
+            rules=frozenset(indexes).difference(always),
+            always=always,
             holds=self._holds,
+            by_witness=self._by_witness,
             columns={name: self._columns[name] for name in names},
             constants=constants,
             references={number: references[number] for number in asked.intersection(references)},
             keywords=self._keywords_for(asked.intersection(self._atoms.keywords)),
-            always=tuple(always),
-            by_witness=by_witness,
         )
 
     def _keywords_for(self, numbers: frozenset[int]) -> Keywords | None:
@@ -234,8 +236,7 @@ class _Numbered:
         self.references: dict[int, FieldAtom] = {}
         self.keywords: dict[int, KeywordAtom | KeywordRegexAtom] = {}
         self._uses: list[int] = []  # how many rules ask for each
-        self._about_code: dict[int, TextAtom] = {}
-        self._known: dict[str, dict[int, bool]] = {}
+        self.about_code: dict[int, TextAtom] = {}  # the atoms that ask for the event id
 
     def add(self, tree: Tree) -> frozenset[int]:
         """Number the atoms of a rule; return their numbers."""
@@ -259,7 +260,7 @@ class _Numbered:
         else:
             field = atom.field
             if isinstance(atom, TextAtom) and _name_of(atom) == "eventid":
-                self._about_code[number] = atom
+                self.about_code[number] = atom
         self.fields.append(field)
         self._uses.append(0)
 
@@ -269,7 +270,7 @@ class _Numbered:
 
     def codes_of(self, tree: Tree, asked: frozenset[int]) -> frozenset[str] | None:
         """Return the event ids, folded, for which alone a rule may hold; None where others may do, too."""
-        about_code = [self._about_code[number] for number in asked.intersection(self._about_code)]
+        about_code = [self.about_code[number] for number in asked.intersection(self.about_code)]
         if any(atom.is_cased or atom.pattern.kind is not Kind.EXACT for atom in about_code):
             return None
 
@@ -287,19 +288,10 @@ class _Numbered:
                 fields.setdefault(field, {})[number] = atom
         return fields
 
-    def known_of(self, code: str) -> dict[int, bool]:
-        """Return the atoms that an event's id decides, and whether they hold."""
-        known = self._known.get(code)
-        if known is None:
-            folded = fold(code)
-            known = {
-                number: test_of(atom.pattern)(code if atom.is_cased else folded)
-                for number, atom in self._about_code.items()
-            }
-            if len(self._known) >= _MAX_CODES:
-                self._known.clear()
-            self._known[code] = known
-        return known
+    def holds_for_code(self, number: int, code: str) -> bool:
+        """Say whether an atom about the event id holds for this one."""
+        atom = self.about_code[number]
+        return test_of(atom.pattern)(code if atom.is_cased else fold(code))
 
 
 def _name_of(atom: TextAtom) -> str:

@@ -21,18 +21,19 @@ Compute = Callable[[Layers, bytes], int]
 class Part:
     """The rules for a kind of event that see the same layers, and what they ask for."""
 
+    rules: frozenset[int]  # by index: those that may match where one of their witnesses holds
+    always: Sequence[int]  # those that have to be evaluated whatever holds
     holds: Sequence[Holds]  # of all rules, by index
+    by_witness: Mapping[int, Sequence[int]]  # atom -> rules, of all there are, that may match where it holds
     columns: Mapping[str, Column]  # by field name
     constants: frozenset[int]  # atoms that hold for every event of the kind
     references: Mapping[int, FieldAtom]
     keywords: Keywords | None
-    always: Sequence[int]  # rules that have to be evaluated whatever holds
-    by_witness: Mapping[int, Sequence[int]]  # atom -> rules that may match where it holds
 
     def matches(self, hits: AbstractSet[int]) -> tuple[list[int], int]:
         """Return the rules that match where these atoms hold, and how many had to be evaluated."""
         by_witness = self.by_witness
-        likely = {index for hit in hits if hit in by_witness for index in by_witness[hit]}
+        likely = self.rules.intersection([index for hit in hits if hit in by_witness for index in by_witness[hit]])
         holds = self.holds
         found = [index for index in (*self.always, *likely) if holds[index](hits)]
         return found, len(self.always) + len(likely)
