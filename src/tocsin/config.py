@@ -190,6 +190,10 @@ class Config(Mapping[str, Any]):
         return self.data / "logs"
 
     @property
+    def cache_folder(self) -> Path:
+        return self.data / "cache"
+
+    @property
     def store_folder(self) -> Path:
         return self.data / "store"
 

@@ -27,7 +27,7 @@ def classify(
 ) -> None:
     """Classify this worker's share of `raw-events` until a stop, or until nothing came for `until_idle` seconds."""
     attack = Attack.load()
-    rule_set = load_rule_set(attack, config["classify.rules"], config["classify.builtin"])
+    rule_set = load_rule_set(attack, config["classify.rules"], config["classify.builtin"], config.cache_folder)
     meter.figures.notes += [str(error) for error in rule_set.errors]
     bus = open_bus(config)
     settings = ClassifySettings(

@@ -1,5 +1,6 @@
 """The rules in force: the built-in pack and the user's own."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,8 +31,16 @@ def builtin_folder() -> Path:
     return Path(str(resources.files("tocsin.content") / "rules"))
 
 
-def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool) -> RuleSet:
-    """Load and compile the built-in pack (unless told not to) and more rules. Raises ConfigError: no such path."""
+def user_cache() -> Path:
+    """Return the folder where programs of this user keep what they can make again (XDG Base Directory)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin"
+
+
+def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool, cache: Path | None = None) -> RuleSet:
+    """Load and compile the built-in pack (unless told not to) and more rules. Raises ConfigError: no such path.
+
+    `cache`: a folder where what was compiled is kept for the next start.
+    """
     missing = [f"rules: there is no file or folder `{path}`" for path in extra if not path.exists()]
     if missing:
         raise ConfigError(*missing)
@@ -46,7 +55,7 @@ def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool) -> RuleS
     rules += loaded
     if not rules and not (wrong or errors):
         raise _no_rule(extra)
-    matcher, uncompiled = compile_rules(rules)
+    matcher, uncompiled = compile_rules(rules, cache)
     return RuleSet(rules, matcher, rules_digest(rules), [*errors, *wrong, *uncompiled])
 
 

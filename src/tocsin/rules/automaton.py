@@ -1,7 +1,6 @@
 """Find which of many expressions lie in a text, all in one pass (Hyperscan, linear time)."""
 
 import re
-from collections.abc import Mapping
 
 import hyperscan
 
@@ -17,16 +16,10 @@ Expression = tuple[bytes, int]  # in PCRE's syntax, with Hyperscan's flags
 
 
 class Automaton:
-    """Expressions by number. It finds nothing in an empty text."""
+    """Finds expressions by number, in a compiled database with its scratch. It finds nothing in an empty text."""
 
-    def __init__(self, expressions: Mapping[int, Expression]) -> None:
-        self._database = hyperscan.Database()
-        self._database.compile(
-            expressions=[expression for expression, _ in expressions.values()],
-            ids=list(expressions),
-            flags=[flags for _, flags in expressions.values()],
-        )
-        self._scan = self._database.scan
+    def __init__(self, database: "hyperscan.Database") -> None:
+        self._scan = database.scan
         self._found: list[int] = []
         self._on_match = self._add
 
@@ -83,18 +76,16 @@ def _escaped(literal: str) -> str:
 
 
 def regex_expression(pattern: str, flags: str) -> Expression | None:
-    """Write a regular expression as one that finds wherever it does, or more; None where that cannot be had."""
+    """Write a regular expression as one that finds wherever it does, or more; None where that cannot be had.
+
+    Hyperscan may refuse it all the same.
+    """
     if "(?" in pattern.removeprefix("(?i)") and _sets_flags_within(pattern.removeprefix("(?i)")):
         return None
     options = _REGEX_FLAGS
     for flag in flags:
         options |= _FLAGS[flag]
-    expression = _LARGE_REPEAT.sub(_unlimited, pattern).encode(), options
-    try:
-        hyperscan.Database().compile(expressions=[expression[0]], ids=[0], flags=[options])
-    except hyperscan.error:
-        return None
-    return expression
+    return _LARGE_REPEAT.sub(_unlimited, pattern).encode(), options
 
 
 # A large repeat takes minutes to compile; without a limit the expression finds more. In a class a brace is no repeat.

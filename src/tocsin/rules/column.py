@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tocsin.rules.atom import Atom, CidrAtom, CompareAtom, ExistsAtom, NullAtom, RegexAtom, TextAtom, TimePartAtom
-from tocsin.rules.automaton import Automaton, expression_of, regex_expression
+from tocsin.rules.automata import Automata
+from tocsin.rules.automaton import expression_of, regex_expression
 from tocsin.rules.patterns import Kind, Pattern, test_of
 from tocsin.rules.regexes import search_of
 from tocsin.rules.text import fold, text_of
@@ -64,7 +65,7 @@ class Column(dict[Any, int]):
     Only texts are keys: `True`, `1` and `1.0` would be one. A list or map raises TypeError: see `symbol_of`.
     """
 
-    def __init__(self, atoms: Mapping[int, Atom], symbols: Symbols) -> None:
+    def __init__(self, atoms: Mapping[int, Atom], symbols: Symbols, automata: Automata) -> None:
         super().__init__()
         self._symbols = symbols
         self._scalars: dict[tuple[type, Any], int] = {}
@@ -72,10 +73,13 @@ class Column(dict[Any, int]):
         self._null = _numbers(atoms, lambda atom: isinstance(atom, NullAtom))
         absent = _numbers(atoms, lambda atom: isinstance(atom, ExistsAtom) and not atom.is_wanted)
         self.when_missing = self._null | absent
-        self._folded = _Texts({n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and not a.is_cased})
+        self._folded = _Texts(
+            {n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and not a.is_cased}, {}, automata
+        )
         self._cased = _Texts(
             {n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and a.is_cased},
             {n: a for n, a in atoms.items() if isinstance(a, RegexAtom)},
+            automata,
         )
         self._networks = [(n, within_network(a.network)) for n, a in atoms.items() if isinstance(a, CidrAtom)]
         self._values = [(n, compares(a.operator, a.limit)) for n, a in atoms.items() if isinstance(a, CompareAtom)]
@@ -137,7 +141,7 @@ class Column(dict[Any, int]):
 class _Texts:
     """Patterns and regular expressions on text in which case counts."""
 
-    def __init__(self, patterns: Mapping[int, Pattern], regexes: Mapping[int, RegexAtom] | None = None) -> None:
+    def __init__(self, patterns: Mapping[int, Pattern], regexes: Mapping[int, RegexAtom], automata: Automata) -> None:
         self._exact: dict[str, list[int]] = {}
         self._always: list[int] = []
         self._tests: list[tuple[int, Callable[[str], bool]]] = []
@@ -156,15 +160,15 @@ class _Texts:
             self._tests = [(number, test_of(pattern)) for number, pattern in searched.items()]
         else:
             expressions = {number: expression_of(pattern) for number, pattern in searched.items()}
-        for number, atom in (regexes or {}).items():
+        for number, atom in regexes.items():
             search = search_of(atom.pattern, atom.flags)
             expression = regex_expression(atom.pattern, atom.flags)
-            if expression is None:
+            if expression is None or not automata.can_search(expression):
                 self._regexes.append((number, search))
             else:
                 expressions[number] = expression
                 self._confirm[number] = search
-        self._automaton = Automaton(expressions) if expressions else None
+        self._automaton = automata.of(expressions) if expressions else None
 
     def find(self, text: str, timed_out: list[int]) -> list[int]:
         """Return the numbers that hold for a text; those that ran out of time are added to `timed_out`."""

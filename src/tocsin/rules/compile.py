@@ -1,13 +1,17 @@
 """Compile rules to a matcher."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from tocsin.errors import RuleError
 from tocsin.rules.match import Matcher
 from tocsin.rules.rule import Rule, split_duplicates
 
 
-def compile_rules(rules: Iterable[Rule]) -> tuple[Matcher, list[RuleError]]:
-    """Compile rules to a matcher. One with the id of another, from a pack loaded before, is left out and reported."""
+def compile_rules(rules: Iterable[Rule], cache: Path | None = None) -> tuple[Matcher, list[RuleError]]:
+    """Compile rules to a matcher. One with the id of another, from a pack loaded before, is left out and reported.
+
+    `cache`: a folder of this user alone, where what was compiled is kept for the next start.
+    """
     distinct, errors = split_duplicates(rules)
-    return Matcher(distinct), errors
+    return Matcher(distinct, cache=cache), errors

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 import hyperscan
 
 from tocsin.rules.atom import KeywordAtom, KeywordRegexAtom
-from tocsin.rules.automaton import Automaton, Expression
+from tocsin.rules.automata import Automata
+from tocsin.rules.automaton import Expression
 from tocsin.rules.patterns import Kind, Pattern, test_of
 from tocsin.rules.regexes import search_of
 from tocsin.rules.text import fold
@@ -22,7 +23,12 @@ _FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_CASELESS  # on bytes
 class Keywords:
     """Finds the keyword atoms that hold for an event."""
 
-    def __init__(self, atoms: Mapping[int, KeywordAtom | KeywordRegexAtom], on_timeout: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        atoms: Mapping[int, KeywordAtom | KeywordRegexAtom],
+        automata: Automata,
+        on_timeout: Callable[[int], None],
+    ) -> None:
         self._on_timeout = on_timeout
         self._joined: list[tuple[int, Callable[[str], bool]]] = []
         self._folded: list[tuple[int, Callable[[str], bool]]] = []
@@ -38,7 +44,7 @@ class Keywords:
                 self._folded.append((number, test_of(atom.pattern)))
         runs = [_longest_run(atom) for atom in atoms.values()]
         is_always = not all(runs)
-        self._first_look = None if is_always else Automaton({0: (_ESCAPES, _FLAGS), **_expressions(runs)})
+        self._first_look = None if is_always else automata.of({0: (_ESCAPES, _FLAGS), **_expressions(runs)})
 
     def find(self, json: bytes, view: Callable[[], View]) -> frozenset[int]:
         """Return the atoms that hold. `json`: the event as it came; `view`: what the rules see of it."""

@@ -6,6 +6,7 @@ Pure: no clock, no network, no globals. Everything that is remembered is bounded
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tocsin.event import Event, Logsource
 from tocsin.rules.atom import (
@@ -18,11 +19,12 @@ from tocsin.rules.atom import (
     RegexAtom,
     TextAtom,
 )
+from tocsin.rules.automata import Automata
 from tocsin.rules.column import Column, Symbols
 from tocsin.rules.keywords import Keywords
 from tocsin.rules.patterns import Kind, test_of
 from tocsin.rules.plan import Part, Plan
-from tocsin.rules.rule import Rule, RuleLogsource
+from tocsin.rules.rule import Rule, RuleLogsource, rules_digest
 from tocsin.rules.text import fold
 from tocsin.rules.tree import Holds, Tree, atoms_of, can_hold, compiled, necessary
 from tocsin.rules.view import Spellings
@@ -54,7 +56,8 @@ class Counts:
 class Matcher:
     """Finds the rules that events match. One thread only."""
 
-    def __init__(self, rules: Iterable[Rule], memory: Memory | None = None) -> None:
+    def __init__(self, rules: Iterable[Rule], memory: Memory | None = None, cache: Path | None = None) -> None:
+        """`cache`: a folder where what was compiled is kept for the next start, of this user alone."""
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: rule.id))
         self.counts = Counts()
         self._memory = memory or Memory()
@@ -80,7 +83,11 @@ class Matcher:
             for number in witnesses or ():
                 self._by_witness.setdefault(number, []).append(index)
         self._symbols = Symbols(self._memory.value_characters)
-        self._columns = {name: Column(atoms, self._symbols) for name, atoms in self._atoms.by_field().items()}
+        self._automata = Automata(cache, rules_digest(self.rules))
+        self._columns = {
+            name: Column(atoms, self._symbols, self._automata) for name, atoms in self._atoms.by_field().items()
+        }
+        self._automata.save()
         self._spellings = Spellings()
         self._by_logsource: dict[Logsource, tuple[list[int], list[int]]] = {}
         self._kinds: dict[tuple[Logsource, str], tuple[Part, Part]] = {}
@@ -219,7 +226,8 @@ class Matcher:
         keywords = self._keywords.get(numbers)
         if keywords is None:
             atoms = {number: self._atoms.keywords[number] for number in numbers}
-            keywords = self._keywords[numbers] = Keywords(atoms, self._count_timeout)
+            keywords = self._keywords[numbers] = Keywords(atoms, self._automata, self._count_timeout)
+            self._automata.save()
         return keywords
 
     def _count_timeout(self, number: int) -> None:
