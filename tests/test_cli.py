@@ -1,6 +1,8 @@
 """The command line, as a person meets it."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -133,7 +135,12 @@ def test_scan_reports_a_bad_rule_by_its_line_and_goes_on(tmp_path: Path) -> None
         "  condition: selection\n"
     )
     (tmp_path / "events.jsonl").write_bytes(b"\n".join(flat_lines(3)))
-    done = tocsin("scan", "events.jsonl", "--rules", "bad.yml", cwd=tmp_path)
+    (tmp_path / "good.yml").write_text(
+        "title: Good\nlogsource: {product: windows}\ndetection: {s: {Image|endswith: '.exe'}, condition: s}\n"
+    )
+    alone = tocsin("scan", "events.jsonl", "--rules", "bad.yml", cwd=tmp_path)
+    assert (alone.returncode, "not one of them can be used" in alone.stderr) == (2, True)
+    done = tocsin("scan", "events.jsonl", "--rules", "bad.yml", "good.yml", cwd=tmp_path)
     assert done.returncode == 0
     assert "bad.yml:5: unknown modifier 'containz' in 'Image|containz'; did you mean 'contains'?" in done.stderr
 
@@ -173,3 +180,25 @@ def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path) -> 
     refused = tocsin("query", "--data", "data", "COPY events TO 'x.csv'", cwd=tmp_path)
     assert refused.returncode == 2
     assert "only SELECT" in refused.stderr
+
+
+def test_looking_at_a_bus_changes_none_of_its_settings(tmp_path: Path) -> None:
+    kept = {"TOCSIN_TOPICS_RETENTION_HOURS": "1000"}
+    assert tocsin("produce", "--count", 10, cwd=tmp_path, environment=kept).returncode == 0
+    assert tocsin("lag", cwd=tmp_path).returncode == 0
+    with closing(sqlite3.connect(tmp_path / "tocsin-data" / "bus" / "bus.sqlite")) as bus:
+        assert bus.execute("SELECT retention_seconds FROM topics WHERE name = 'raw-events'").fetchall() == [
+            (3_600_000,)
+        ]
+
+
+def test_lag_of_a_folder_without_a_bus_is_refused_and_makes_none(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert tocsin("lag", "--bus", "file:empty", cwd=tmp_path).returncode == 2
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_json_keeps_columns_of_one_name_and_numbers_of_any_size(tmp_path: Path) -> None:
+    assert tocsin("run", "--count", 10, cwd=tmp_path).returncode == 0
+    rows = query(tmp_path / "tocsin-data", "SELECT 1 AS a, 2 AS a, 100000000000000000000000::HUGEINT AS b")
+    assert rows == [{"a": 1, "a_2": 2, "b": 10**23}]

@@ -51,6 +51,11 @@ def test_lists_are_given_by_flags_by_the_file_or_with_the_path_separator() -> No
     assert load_config({"classify.rules": ["e"]}, {})["classify.rules"] == (Path("e"),)
 
 
+def test_a_path_with_the_separator_in_it_is_refused() -> None:
+    with pytest.raises(ConfigError, match="`:` separates paths"):
+        load_config({"classify.rules": ["a:b"]}, {})
+
+
 def test_a_child_process_gets_the_same_settings_through_its_environment() -> None:
     Path("tocsin.toml").write_text("[classify]\nrules = ['a', 'b']\n[produce]\nagain = true\n")
     parent = load_config({"produce.rate": "50", "data": "somewhere"}, {})

@@ -96,6 +96,20 @@ def test_a_batch_without_records_that_says_anything_is_no_tick_and_is_committed(
     assert [committed for _, committed in committer.committed] == [batch]
 
 
+def test_a_source_that_cannot_be_read_now_is_asked_again() -> None:
+    source, committer = _Source(_batch(b"a")), _Committer()
+    read, failures = source.read, [DeliveryError("disk full"), DeliveryError("disk full")]
+
+    def refuse_twice() -> Batch | None:
+        if failures:
+            raise failures.pop()
+        return read()
+
+    source.read = refuse_twice  # type: ignore[method-assign]
+    pump(source, _upper, committer, _Meter(), _never)
+    assert len(committer.committed) == 1
+
+
 def test_a_refused_commit_is_tried_again_and_the_step_is_not_run_again(caplog: pytest.LogCaptureFixture) -> None:
     committer, steps = _Committer(refusals=3), []
 

@@ -199,7 +199,7 @@ class Config(Mapping[str, Any]):
 
     def as_environment(self) -> dict[str, str]:
         """Return the variables that hand all these settings to a child process, which then reads no file."""
-        variables = {value.setting.variable: value.text for value in self.values_by_key.values() if value.text}
+        variables = {value.setting.variable: value.text for value in self.values_by_key.values()}
         return {**variables, _FILE_VARIABLE: os.devnull}
 
     @property
@@ -256,6 +256,8 @@ def _said(
 def _parse(setting: Setting, text: str | list[str]) -> Any:
     if setting.is_list:
         parts = [text] if isinstance(text, str) else text
+        if any(os.pathsep in part for part in parts):
+            raise ValueError(f"`{os.pathsep}` separates paths, and can be in none of them")
         return tuple(setting.read(part) for part in parts if part)
     if isinstance(text, list):
         raise ValueError("one value is needed, not a list")

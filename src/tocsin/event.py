@@ -45,6 +45,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 _STAMP = struct.Struct(">B16sq")
 _STAMP_VERSION = 1
+_LAST_US = 253_402_300_799_999_999  # the end of the year 9999
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -61,12 +62,12 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def of(cls, record: Record) -> "Stamp | None":
-        """Read the stamp of a record; None where there is none, or one that is too short to be ours."""
+        """Read the stamp of a record; None where there is none, or one that cannot be ours."""
         packed = record.header(STAMP_HEADER)
         if packed is None or len(packed) < _STAMP.size:
             return None
         _, event_id, ingest_us = _STAMP.unpack_from(packed)
-        return cls(event_id, ingest_us)
+        return cls(event_id, ingest_us) if 0 <= ingest_us <= _LAST_US else None
 
 
 def stamped(raw: bytes, event_id: bytes, ingest_us: int, key: bytes = b"") -> Record:

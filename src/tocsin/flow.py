@@ -112,8 +112,8 @@ def pump(
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     while not is_stopped():
         started = time.perf_counter()
-        batch = source.read()
-        if batch is None:
+        batch = _retried(source.read, is_stopped)
+        if batch is None:  # the source has ended, or a stop came
             return
         read = time.perf_counter()
         if batch.is_tick:

@@ -24,10 +24,13 @@ EXIT_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: something outside did not let it s
 
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _CALM_SECONDS = 30.0  # after so long without a death the back-off starts anew
-_TOO_MANY_DEATHS = 25  # within twice _CALM_SECONDS
-_TOO_MANY_FAILURES = 5  # of these, by its own fault: it ended with an exit code, and was not killed
+_FAILURE_SECONDS = 600.0
+_TOO_MANY_FAILURES = 5  # deaths by its own fault within _FAILURE_SECONDS
+_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, EXIT_AGAIN)  # ends that are no fault of its own
 _STOP_SECONDS = 20.0
+_LOOK_SECONDS = 0.05
 _ORPHAN_SECONDS = 5.0
+_LAST_BYTES = 8192  # of a log, for its last words
 
 
 @dataclass
@@ -136,26 +139,29 @@ class Supervisor:
         if code == 0:
             child.is_finished = True
             return f"{child.name} has finished."
-        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         now = time.monotonic()
-        for times in (child.deaths, child.failures):
-            while times and now - times[0] > 2 * _CALM_SECONDS:
-                times.popleft()
         child.deaths.append(now)
-        if code > 0 and code != EXIT_AGAIN:
+        if code not in _FROM_OUTSIDE:
             child.failures.append(now)
-        is_hopeless = len(child.deaths) > _TOO_MANY_DEATHS or len(child.failures) > _TOO_MANY_FAILURES
-        if code == EXIT_CONFIG or is_hopeless:
+        for times, seconds in ((child.deaths, _CALM_SECONDS), (child.failures, _FAILURE_SECONDS)):
+            while times and now - times[0] > seconds:
+                times.popleft()
+        if code == EXIT_CONFIG or len(child.failures) > _TOO_MANY_FAILURES:
             child.is_finished = True
             raise StageFailedError(f"{child.name} {how}; it last said:\n{self._last_words(child)}")
-        recent = sum(now - death < _CALM_SECONDS for death in child.deaths)
-        child.restart_at = now + _BACKOFF_SECONDS[min(recent, len(_BACKOFF_SECONDS)) - 1]
+        child.restart_at = now + _BACKOFF_SECONDS[min(len(child.deaths), len(_BACKOFF_SECONDS)) - 1]
         child.restarts += 1
         return f"{child.name} {how}; it is started again."
 
     def _last_words(self, child: _Child) -> str:
         path = self._log_folder / f"{child.name}.log"
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+        try:
+            with path.open("rb") as log_file:
+                log_file.seek(max(0, path.stat().st_size - _LAST_BYTES))
+                lines = log_file.read().decode(errors="replace").splitlines()[-8:]
+        except OSError:
+            lines = []
         return "\n".join(f"  {line}" for line in lines) or f"  nothing (see {path})"
 
 
@@ -163,23 +169,29 @@ class StopSignal:
     """Set by SIGINT or SIGTERM, and, for a supervised process, by the end of its supervisor."""
 
     def __init__(self, is_supervised: bool) -> None:
-        self._event = threading.Event()
+        self._is_set = False  # no Event: its lock may be held by the very code that a signal interrupts
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._event.set())
+            signal.signal(number, lambda *_: self._set())
         if is_supervised:
             threading.Thread(target=self._follow_supervisor, daemon=True).start()
 
     def __call__(self) -> bool:
-        return self._event.is_set()
+        return self._is_set
 
     def wait(self, seconds: float) -> bool:
-        """Sleep, but no longer than until the stop; return whether it came."""
-        return self._event.wait(seconds)
+        """Sleep, but hardly longer than until the stop; return whether it came."""
+        deadline = time.monotonic() + seconds
+        while not self._is_set and (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_SECONDS))
+        return self._is_set
+
+    def _set(self) -> None:
+        self._is_set = True
 
     def _follow_supervisor(self) -> None:
         """Wait for the end of stdin: nothing is ever written to it, and it ends with the supervisor."""
         os.read(0, 1)
-        self._event.set()
+        self._set()
         time.sleep(_ORPHAN_SECONDS)
         os._exit(1)
 
@@ -202,6 +214,13 @@ def supervise_workers(
         raise ConfigError(f"{stage}: {error}") from error
     finally:
         supervisor.stop_all()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"
 
 
 def _close(pipe: IO[bytes] | None) -> None:

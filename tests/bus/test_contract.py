@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tocsin.bus.embedded import ConsumerSettings, EmbeddedBus
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DeliveryError
 from tocsin.event import Record
 from tocsin.flow import Batch, TopicSettings
 
@@ -191,6 +191,35 @@ def test_a_backlog_is_read_in_batches_of_about_the_asked_size(bus: EmbeddedBus) 
         sizes.append(len(batch.records))
     assert sum(sizes) == 500
     assert max(sizes) < 150
+
+
+def test_a_batch_of_large_records_ends_before_its_number_is_reached(bus: EmbeddedBus) -> None:
+    for _ in range(10):
+        append(bus, "raw", *(Record(b"x" * 1000) for _ in range(5)))
+    reader = consumer(bus, max_records=1000, max_bytes=12_000, linger_seconds=0.5)
+    sizes = []
+    while not (batch := reader.read()).is_tick:
+        sizes.append(len(batch.records))
+    assert (sum(sizes), max(sizes) < 50) == (50, True)
+
+
+def test_a_consumer_that_failed_to_read_reads_the_same_at_the_next_call(
+    bus: EmbeddedBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(bus, "raw", *numbered(10))
+    reader = consumer(bus, linger_seconds=0.05)
+    mark, looks = bus.change_mark, []
+
+    def fail_third() -> tuple[int, int]:
+        looks.append(1)
+        if len(looks) == 3:
+            raise DeliveryError("the disk does not answer")
+        return mark()
+
+    monkeypatch.setattr(bus, "change_mark", fail_third)
+    with pytest.raises(DeliveryError):
+        reader.read()
+    assert len(reader.read().records) == 10
 
 
 def test_a_consumer_lingers_for_a_larger_batch(connect: Connect, bus: EmbeddedBus) -> None:

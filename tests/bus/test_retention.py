@@ -187,6 +187,28 @@ def test_a_group_that_registers_while_blocks_are_being_removed_loses_nothing(
     assert bus.ends("raw") == {0: (0, 30)}
 
 
+def test_a_block_removed_by_another_process_takes_no_newer_one_with_it(
+    bus: EmbeddedBus, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite gives the number of a removed row to the next one, which may be of another topic."""
+    old = TopicSettings(1, retention_seconds=3600, retention_bytes=1 << 40)
+    bus.ensure_topics({"alerts": old, "raw": TopicSettings(1, 1 << 30, 1 << 40)}, {})
+    bus.committer().commit({"alerts": [Record(b"old")]}, Batch())
+    other = connect()
+    steps = retention._steps
+
+    def be_overtaken(blocks: Sequence[retention._Block]) -> Iterator[list[retention._Block]]:
+        monkeypatch.setattr(retention, "_steps", steps)
+        assert other.retain(_now_us() + 2 * _HOUR_US) == 1
+        other.committer().commit({"raw": [Record(b"new")]}, Batch())
+        return steps(blocks)
+
+    monkeypatch.setattr(retention, "_steps", be_overtaken)
+    assert bus.retain(_now_us() + 2 * _HOUR_US) == 0
+    assert [record.value for record in bus.read_from("raw", 0, 0, 10)] == [b"new"]
+    assert (bus.ends("alerts"), bus.ends("raw")) == ({0: (1, 1)}, {0: (0, 1)})
+
+
 def test_many_blocks_are_removed_in_many_looks_and_steps_oldest_first(
     bus: EmbeddedBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

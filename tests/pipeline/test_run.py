@@ -88,3 +88,17 @@ def test_a_data_directory_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         with sqlite3.connect(tmp_path / "data" / name) as connection:
             connection.execute(f"PRAGMA user_version = {before}")
         connection.close()
+
+
+def test_what_a_writer_left_in_a_crash_is_undone_when_fewer_writers_go_on(tmp_path: Path) -> None:
+    for arguments in (["produce", "--count", 3000], ["classify", "--until-idle", 0]):
+        assert tocsin(*arguments, "--data", "data", cwd=tmp_path).returncode == 0
+    two = {"TOCSIN_STORE_WORKERS": "2", "TOCSIN_FAILPOINT": "store.before_fsync"}
+    died = tocsin("store", "--worker", 1, "--until-idle", 0, "--data", "data", cwd=tmp_path, environment=two)
+    assert died.returncode not in (0, 2), died.stderr
+    assert list((tmp_path / "data" / "store" / "csv").glob("*.w1.*")), "it died with rows in its CSV"
+    done = tocsin("store", "--until-idle", 0, "--data", "data", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    ledger = Ledger.of(tmp_path / "data")
+    assert ledger.rows.total() == 3000
+    assert ledger.csv_ids == ledger.ids

@@ -1,5 +1,7 @@
 """The matcher routes by log source, keeps its memories bounded, and agrees with a slow and plain one."""
 
+import time
+
 import pytest
 
 from tests.rules.writing import event_of, loaded, matcher_of, rule_text
@@ -59,6 +61,13 @@ def test_a_regular_expression_that_blows_up_is_ended_and_counted() -> None:
     event = event_of({"A": "a" * 300 + "b"})
     assert [match.id for match in matcher.match(event)] == [IDS[1]]
     assert matcher.timeouts == {IDS[0]: 1}
+
+
+def test_a_list_of_texts_that_blow_up_holds_up_the_others_for_a_second_at_most() -> None:
+    matcher = matcher_of(rule(0, "A|re: '(?=(a+a+)+c)'", product="windows"))
+    started = time.monotonic()
+    assert matcher.match(event_of({"A": ["a" * 300 + str(number) for number in range(100)]})) == ()
+    assert (matcher.timeouts, time.monotonic() - started < 20) == ({IDS[0]: 100}, True)
 
 
 @pytest.mark.parametrize(

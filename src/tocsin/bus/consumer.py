@@ -22,6 +22,7 @@ class ConsumerSettings:
     worker: int = 0
     workers: int = 1
     max_records: int = 2_000  # in a batch, about: blocks are not cut
+    max_bytes: int = 64 << 20  # of values in a batch, about, for the same reason
     linger_seconds: float = 0.0  # how long to wait for a batch to fill, once there is a record
     idle_seconds: float = 0.25  # how long to wait for a first record before a tick
 
@@ -67,6 +68,7 @@ class EmbeddedConsumer:
             self.close()
             raise
         self._turn = 0
+        self._bytes = 0  # of the batch in hand
         self._seen = (-1, -1)
 
     def read(self) -> Batch | None:
@@ -80,6 +82,7 @@ class EmbeddedConsumer:
             return self._read()
         except BaseException:
             self._next = before
+            self._seen = (-1, -1)
             raise
 
     def close(self) -> None:
@@ -91,12 +94,14 @@ class EmbeddedConsumer:
         pause = _FIRST_PAUSE_SECONDS
         records: list[Record] = []
         offsets: dict[TopicPartition, int] = {}
+        self._bytes = 0
         while True:
             is_first = not records
             self._take(records, offsets)
             if is_first and records:
                 deadline = time.monotonic() + self._settings.linger_seconds
-            if len(records) >= self._settings.max_records or time.monotonic() >= deadline:
+            is_full = len(records) >= self._settings.max_records or self._bytes >= self._settings.max_bytes
+            if is_full or time.monotonic() >= deadline:
                 return Batch(records, offsets=offsets)
             time.sleep(pause)
             pause = min(1.5 * pause, _LONGEST_PAUSE_SECONDS)
@@ -109,12 +114,13 @@ class EmbeddedConsumer:
         places = list(self._next)
         for place in places[self._turn :] + places[: self._turn]:
             wanted = self._settings.max_records - len(records)
-            if wanted <= 0:
+            if wanted <= 0 or self._bytes >= self._settings.max_bytes:
                 break
             taken = self._log.read_blocks(*place, self._next[place], wanted)
             if taken:
                 self._check_follows(place, taken[0].offset)
                 records += taken
+                self._bytes += sum([len(record.value) for record in taken])
                 self._next[place] = offsets[place] = taken[-1].offset + 1
         if len(records) == before:
             self._check_ends(mark)

@@ -16,9 +16,9 @@ _SLACK = 8  # one page in so many may stay free: new blocks fill it sooner than 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    id: int
     topic: int
     partition: int
+    base_offset: int
     count: int
     bytes: int
 
@@ -45,18 +45,20 @@ def _expired(database: Database, now_us: int) -> list[_Block]:
 def _expired_of(database: Database, topic: int, partitions: int, oldest_us: int, topic_bytes: int) -> Iterator[_Block]:
     """Yield the oldest blocks that every group has read, while they are too old or their topic is too large."""
     size = database.rows("SELECT total(bytes) FROM blocks WHERE topic = ?", (topic,))[0][0]
-    for block_id, partition, count, block_bytes, appended_us in _oldest_read(database, topic, partitions):
+    for _, partition, base_offset, count, block_bytes, appended_us in _oldest_read(database, topic, partitions):
         if appended_us >= oldest_us and size <= topic_bytes:
             return
-        yield _Block(block_id, topic, partition, count, block_bytes)
+        yield _Block(topic, partition, base_offset, count, block_bytes)
         size -= block_bytes
 
 
-def _oldest_read(database: Database, topic: int, partitions: int) -> list[tuple[int, int, int, int, int]]:
-    """Return id, partition, count, bytes and time of the oldest blocks that every group has read, oldest first."""
+def _oldest_read(database: Database, topic: int, partitions: int) -> list[tuple[int, int, int, int, int, int]]:
+    """Return id, partition, base offset, count, bytes and time of the oldest blocks that every group has read,
+    oldest first."""
     heads = [
         database.rows(
-            "SELECT id, partition, count, bytes, appended_us FROM blocks WHERE topic = ?1 AND partition = ?2"
+            "SELECT id, partition, base_offset, count, bytes, appended_us FROM blocks"
+            " WHERE topic = ?1 AND partition = ?2"
             " AND base_offset + count <= coalesce("
             "  (SELECT min(next_offset) FROM offsets WHERE topic = ?1 AND partition = ?2), base_offset + count)"
             " ORDER BY base_offset LIMIT ?3",
@@ -87,12 +89,15 @@ def _remove_all(database: Database, blocks: Sequence[_Block]) -> int:
 
 
 def _remove(connection: sqlite3.Connection, block: _Block) -> int:
-    """Remove one block, unless it is gone or a group that registered meanwhile has not read it."""
+    """Remove one block, unless it is gone or a group that registered meanwhile has not read it.
+
+    By its place, for SQLite gives an id that was removed to another block.
+    """
     place = (block.topic, block.partition)
     removed = connection.execute(
-        "DELETE FROM blocks WHERE id = ? AND NOT EXISTS (SELECT 1 FROM offsets WHERE topic = ? AND partition = ?"
-        " AND next_offset < base_offset + count)",
-        (block.id, *place),
+        "DELETE FROM blocks WHERE topic = ?1 AND partition = ?2 AND base_offset = ?3 AND NOT EXISTS"
+        " (SELECT 1 FROM offsets WHERE topic = ?1 AND partition = ?2 AND next_offset < base_offset + count)",
+        (*place, block.base_offset),
     ).rowcount
     if not removed:
         return 0

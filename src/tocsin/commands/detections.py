@@ -27,7 +27,7 @@ def print_jsonl(detections: Iterable[Detection], tactic_names: Mapping[str, str]
     for detection in detections:
         count += 1
         sys.stdout.buffer.write(orjson.dumps(detection.as_object(tactic_names)) + b"\n")
-    sys.stdout.flush()
+        sys.stdout.buffer.flush()
     return count
 
 
@@ -79,7 +79,11 @@ def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str]) -> None:
     for row in rows:
         rule = row.first.rule
         names = ", ".join(tactic_names[tactic] for tactic in rule.tactics)
-        hosts = next(iter(row.hosts)) if len(row.hosts) == 1 else f"{len(row.hosts):,} hosts"
+        hosts = (
+            next(iter(row.hosts))
+            if len(row.hosts) == 1
+            else f"{len(row.hosts):,}{' or more' if len(row.hosts) == _HOSTS_KEPT else ''} hosts"
+        )
         place = f"{row.first.file}:{row.first.number}"
         texts = (rule.title, names, ", ".join(rule.techniques), f"{row.count:,}", hosts, place)
         table.add_row(Text(rule.level, style=LEVEL_STYLES[rule.level]), *(Text(plain(text)) for text in texts))

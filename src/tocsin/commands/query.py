@@ -1,7 +1,9 @@
 """Ask the store in SQL. One SELECT over the views `events`, `alerts` and `dead_letters`; it can read nothing else."""
 
 import argparse
+import json
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 
 from tocsin.commands.options import add_places, config_of
@@ -51,8 +53,22 @@ def _print_json(names: list[str], rows: list[tuple[object, ...]]) -> None:
     import orjson
 
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS | orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z
-    objects = [dict(zip(names, row, strict=True)) for row in rows]
-    sys.stdout.buffer.write(orjson.dumps(objects, default=_as_json, option=options) + b"\n")
+    objects = [dict(zip(_distinct(names), row, strict=True)) for row in rows]
+    try:
+        written = orjson.dumps(objects, default=_as_json, option=options)
+    except TypeError:  # a number of more than 64 bits
+        written = json.dumps(objects, default=_as_json, indent=2, ensure_ascii=False).encode()
+    sys.stdout.buffer.write(written + b"\n")
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Return the names of columns, those that come again with a number: `host`, `host_2`."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        seen[name] += 1
+        distinct.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return distinct
 
 
 def _as_json(value: object) -> str:

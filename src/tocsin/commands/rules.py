@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tocsin.commands.options import config_of
+from tocsin.commands.options import config_of, path
 from tocsin.plain import plain
 
 HELP = "check or list Sigma rules"
@@ -22,7 +22,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=("check", "list"))
-    parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="files or folders (default: built-in pack)")
+    parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders (default: built-in pack)")
     parser.add_argument("--json", action="store_true", help="list: print one JSON array")
 
 

@@ -7,7 +7,6 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_setting, config_of, path
@@ -33,7 +32,7 @@ EXIT_NOTHING_READ = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders; - is standard input")
-    parser.add_argument("--rules", nargs="+", type=Path, default=[], metavar="PATH", help="Sigma rules instead of ours")
+    parser.add_argument("--rules", nargs="+", type=path, default=[], metavar="PATH", help="Sigma rules instead of ours")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[0], help="lowest level to print (default: all)")
     add_setting(parser, "--timezone", "classify.timezone", "ZONE")

@@ -4,7 +4,7 @@ Prints the figures as a table, and writes the picture."""
 
 import argparse
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from tocsin.commands.options import add_places, config_of
@@ -39,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def time(text: str) -> datetime:
     """Read a time such as 2026-01-12 or 2026-01-12T06:00:00Z; argparse shows the name of this function in its error."""
-    return datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError from error
 
 
 def main(parsed: argparse.Namespace) -> int:

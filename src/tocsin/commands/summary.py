@@ -140,7 +140,7 @@ def _line_of_place(name: str, path: Path) -> None:
 
 def _notes(outcome: RunOutcome, notes: Sequence[str]) -> None:
     """Say what a person should know."""
-    said = [plain(note) for note in notes]
+    said = [plain(note) for note in dict.fromkeys(notes)]  # every worker says what it left out
     said += [f"{stage} had to be started again {count} times" for stage, count in outcome.restarts.items() if count]
     waiting = outcome.progress.classify_lag + outcome.progress.store_lag
     if outcome.was_stopped:

@@ -31,8 +31,8 @@ def read_labels(bus: EmbeddedBus) -> Iterator[Label]:
     """Yield all labels, in the order in which their events were produced."""
     decoder = msgspec.json.Decoder(Label)
     for partition, (offset, end) in bus.ends(LABELS).items():
-        while offset < end:
-            for record in bus.read_from(LABELS, partition, offset, _READ_AT_ONCE):
+        while offset < end and (records := bus.read_from(LABELS, partition, offset, _READ_AT_ONCE)):
+            for record in records:
                 yield decoder.decode(record.value)
                 offset = record.offset + 1
 

@@ -6,7 +6,7 @@ import duckdb
 
 from tocsin.config import Config
 from tocsin.pipeline.store import list_commits
-from tocsin.pipeline.topology import open_bus
+from tocsin.pipeline.topology import existing_bus
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.reader import open_store
 
@@ -17,8 +17,9 @@ def open_existing_store(config: Config) -> duckdb.DuckDBPyConnection:
     Raises ConfigError where there is none.
     """
     is_writable = os.access(config.store_folder, os.W_OK) and os.access(config.bus_folder, os.W_OK)
-    if is_writable and (config.store_folder / "manifest.sqlite").exists():
-        bus = open_bus(config)
+    has_bus = (config.bus_folder / "bus.sqlite").exists()
+    if is_writable and has_bus and (config.store_folder / "manifest.sqlite").exists():
+        bus = existing_bus(config)
         manifest = Manifest(config.store_folder)
         list_commits(bus, manifest)
         manifest.close()

@@ -31,9 +31,12 @@ def builtin_folder() -> Path:
     return Path(str(resources.files("tocsin.content") / "rules"))
 
 
-def user_cache() -> Path:
-    """Return the folder where programs of this user keep what they can make again (XDG Base Directory)."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin"
+def user_cache() -> Path | None:
+    """Return the folder where programs of this user keep what they can make again (XDG Base Directory), if any."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin"
+    except RuntimeError:  # a user without a home
+        return None
 
 
 def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool, cache: Path | None = None) -> RuleSet:
@@ -55,6 +58,8 @@ def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool, cache: P
     rules += loaded
     if not rules and not (wrong or errors):
         raise _no_rule(extra)
+    if not rules:
+        raise ConfigError("rules: not one of them can be used", *(str(error) for error in (*errors, *wrong)))
     matcher, uncompiled = compile_rules(rules, cache)
     return RuleSet(rules, matcher, rules_digest(rules), [*errors, *wrong, *uncompiled])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tocsin.bus.embedded import EmbeddedBus
 from tocsin.config import Config
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DeliveryError
 from tocsin.event import RAW_EVENTS
 from tocsin.locks import FileLock
 from tocsin.pipeline.labels import write_labels
@@ -73,7 +73,7 @@ def run(
     finally:
         try:
             write_labels(bus, config.data / "labels.jsonl")
-        except OSError as error:
+        except (OSError, DeliveryError) as error:
             log.warning("The labels could not be written: %s", error)
         bus.close()
         lock.release()
@@ -139,7 +139,10 @@ class _Supervised:
         """Return whether a stop came first."""
         while not self._is_stopped.wait(_LOOK_SECONDS):
             happened = [*self._supervisor.watch(), *self._full_disk()]
-            progress = self._reader.read()
+            try:
+                progress = self._reader.read()
+            except DeliveryError:  # the next look may succeed
+                continue
             if self._first_event_at is None and progress.produced > before:
                 self._first_event_at = time.monotonic()
             self._show(progress, happened)

@@ -4,10 +4,13 @@ from collections.abc import Callable
 
 from tocsin.bus.embedded import ConsumerSettings, EmbeddedBus
 from tocsin.config import Config
+from tocsin.errors import ConfigError
 from tocsin.event import CLASSIFIED_EVENTS, DEAD_LETTERS, STORE_COMMITS
 from tocsin.flow import pump
+from tocsin.locks import FileLock
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, open_bus
+from tocsin.sinks.layout import writers_of
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.writer import StoreCommitter, StoreSettings, StoreWriter
 from tocsin.telemetry.meter import StageMeter
@@ -27,7 +30,9 @@ def store(
 ) -> None:
     """Store this worker's share until a stop, or until nothing was left, here and for classify, for `until_idle` s."""
     bus = open_bus(config)
-    reading = ConsumerSettings(worker, config["store.workers"], _MAX_RECORDS, _LINGER_SECONDS)
+    reading = ConsumerSettings(
+        worker, config["store.workers"], max_records=_MAX_RECORDS, linger_seconds=_LINGER_SECONDS
+    )
     consumer = bus.consumer(STORE_GROUP, [CLASSIFIED_EVENTS, DEAD_LETTERS], reading)
     # Only now, behind the locks on its partitions, is the last commit of this writer the last one.
     manifest = Manifest(config.store_folder)
@@ -35,6 +40,8 @@ def store(
     name = f"w{worker}"
     settings = StoreSettings(csv_bytes=int(config["store.csv_mb"] * 2**20))
     writer = StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings, meter.spend)
+    if worker == 0:
+        _recover_former_writers(config, bus, manifest, settings)
     manifest.close()
     committer = StoreCommitter(writer, bus.committer(group=STORE_GROUP))
     groups = [CLASSIFY_GROUP, STORE_GROUP]
@@ -47,11 +54,29 @@ def store(
         bus.close()
 
 
+def _recover_former_writers(config: Config, bus: EmbeddedBus, manifest: Manifest, settings: StoreSettings) -> None:
+    """Undo what writers left that there are no longer: after a crash the store may have gone on with fewer workers."""
+    present = {f"w{worker}" for worker in range(config["store.workers"])}
+    for name in sorted(writers_of(config.store_folder) - present):
+        lock = FileLock(config.store_folder / f"{name}.lock")
+        if not lock.try_acquire():
+            continue  # it is alive: the partitions are not all ours yet
+        lock.release()
+        list_commits(bus, manifest)
+        StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings).close()
+
+
 def list_commits(bus: EmbeddedBus, manifest: Manifest) -> None:
     """List what was committed and, because of a crash, is not listed yet. Raises ConfigError: another bus's store."""
     for partition, (_, end) in bus.ends(STORE_COMMITS).items():
         while True:
             records = bus.read_from(STORE_COMMITS, partition, manifest.next_offset(partition), _READ_AT_ONCE)
             manifest.catch_up(partition, end, records, clock_us())
-            if manifest.next_offset(partition) >= end:
+            following = manifest.next_offset(partition)
+            if following >= end:
                 break
+            if not records:
+                raise ConfigError(
+                    f"store: records {following} to {end - 1} of `{STORE_COMMITS}` are gone, so that nobody knows what"
+                    " was stored by them; restore the bus from a backup, or start with an empty data directory"
+                )

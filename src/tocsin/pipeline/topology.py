@@ -10,6 +10,7 @@ CLASSIFY_GROUP = "classify"
 STORE_GROUP = "store"
 
 _FOREVER_SECONDS = 100 * 365 * 86_400
+_ANY_SIZE = 1 << 60
 
 
 def open_bus(config: Config) -> EmbeddedBus:
@@ -24,8 +25,8 @@ def open_bus(config: Config) -> EmbeddedBus:
             CLASSIFIED_EVENTS: TopicSettings(partitions, seconds, size),
             ALERTS: TopicSettings(1, seconds, size),
             DEAD_LETTERS: TopicSettings(1, seconds, size),
-            LABELS: TopicSettings(1, _FOREVER_SECONDS, size),
-            STORE_COMMITS: TopicSettings(1, _FOREVER_SECONDS, size),  # what a writer recovers from, however late
+            LABELS: TopicSettings(1, _FOREVER_SECONDS, _ANY_SIZE),
+            STORE_COMMITS: TopicSettings(1, _FOREVER_SECONDS, _ANY_SIZE),  # what a writer recovers from, however late
         },
         {CLASSIFY_GROUP: [RAW_EVENTS], STORE_GROUP: [CLASSIFIED_EVENTS, DEAD_LETTERS]},
     )
@@ -38,9 +39,9 @@ def workers_of(bus: EmbeddedBus, wanted: int) -> int:
 
 
 def existing_bus(config: Config) -> EmbeddedBus:
-    """Open a bus that is there already. Raises ConfigError where there is none."""
-    if not config.bus_folder.is_dir():
+    """Open a bus that is there already, and change nothing in it. Raises ConfigError where there is none."""
+    if not (config.bus_folder / "bus.sqlite").exists():
         raise ConfigError(
             f"bus: there is none in `{config.bus_folder}`; `tocsin run` makes one, or give --data or --bus"
         )
-    return open_bus(config)
+    return EmbeddedBus(config.bus_folder)

@@ -13,6 +13,7 @@ from tocsin.rules.text import fold, text_of
 from tocsin.rules.values import compares, has_time_part, within_network
 
 _MAX_REMEMBERED_CHARACTERS = 2048  # of one value: longer ones hardly come again
+_MAX_TIMEOUTS = 4  # of one field of an event: so long an event may hold up the others
 _FEW = 4  # so many patterns are searched one by one quicker than by an automaton
 
 
@@ -95,9 +96,11 @@ class Column(dict[Any, int]):
     def __missing__(self, value: Any) -> int:
         if type(value) is not str:
             return self._symbol_of_scalar(value)
-        hits, is_sure = self._hits(value)
+        timed_out: list[int] = []
+        hits = self._hits(value, timed_out)
+        self._symbols.timeouts.update(timed_out)
         symbol = self._symbols.number_of(hits | self._present)
-        if is_sure and len(value) <= _MAX_REMEMBERED_CHARACTERS and self._symbols.has_room(len(value) + 50):
+        if not timed_out and len(value) <= _MAX_REMEMBERED_CHARACTERS and self._symbols.has_room(len(value) + 50):
             self[value] = symbol
         return symbol
 
@@ -107,8 +110,10 @@ class Column(dict[Any, int]):
             return self._symbols.number_of(self.when_missing)
         found = list(values)
         hits = self._present | self._null if not found or None in found else self._present
+        timed_out: list[int] = []
         for value in found:
-            hits |= self._hits(value)[0]
+            hits |= self._hits(value, timed_out)
+        self._symbols.timeouts.update(timed_out)
         return self._symbols.number_of(hits)
 
     def drop(self) -> None:
@@ -125,17 +130,15 @@ class Column(dict[Any, int]):
                 self._scalars[key] = symbol
         return symbol
 
-    def _hits(self, value: Any) -> tuple[frozenset[int], bool]:
-        """Return the atoms that hold for one value, and whether none of them ran out of time."""
+    def _hits(self, value: Any, timed_out: list[int]) -> frozenset[int]:
+        """Return the atoms that hold for one value; those that ran out of time are added to `timed_out`."""
         hits = {number for number, test in self._values if test(value)}
         text = value if type(value) is str else text_of(value)
-        timed_out: list[int] = []
         if text is not None:
             hits.update(self._folded.find(fold(text), timed_out))
             hits.update(self._cased.find(text, timed_out))
             hits.update([number for number, test in self._networks if test(text)])
-            self._symbols.timeouts.update(timed_out)
-        return frozenset(hits), not timed_out
+        return frozenset(hits)
 
 
 class _Texts:
@@ -186,6 +189,9 @@ class _Texts:
                 else:
                     found += candidates
         for number, search in doubtful:
+            if len(timed_out) >= _MAX_TIMEOUTS:
+                timed_out.append(number)
+                continue
             try:
                 if search(text):
                     found.append(number)

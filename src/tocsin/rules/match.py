@@ -31,6 +31,7 @@ from tocsin.rules.view import Spellings
 
 # Fields that say of which kind an event is: a rule is not likely because one of them fits.
 _ROUTING_FIELDS = ("eventid", "channel", "provider_name")
+_MAX_REMEMBERED_CODE = 64  # characters: a longer event id is hostile
 _MAX_REMEMBERED_KEYS = 256  # an event with more has no shape that comes again
 
 
@@ -174,7 +175,8 @@ class Matcher:
                 self._kinds.clear()
             with_category, others = self._fitting(logsource)
             parts = self._part(with_category, code), self._part(others, code)
-            self._kinds[logsource, code] = parts
+            if len(code) <= _MAX_REMEMBERED_CODE:
+                self._kinds[logsource, code] = parts
         return parts
 
     def _fitting(self, logsource: Logsource) -> tuple[list[int], list[int]]:

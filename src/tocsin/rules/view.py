@@ -10,6 +10,7 @@ Layers = tuple[Mapping[str, Any], ...]  # the first one that has a field gives i
 VALUE_SEPARATOR = "\0\x1f\0"  # between values that are searched at one go
 _MISSING = object()
 _MAX_SHAPES = 2048
+_MAX_REMEMBERED_CHARACTERS = 8192  # of the keys of one event
 _MAX_REMEMBERED_KEYS = 256  # an event with more has no shape that comes again
 
 
@@ -97,7 +98,8 @@ class Spellings:
         places = self._by_shape.get(shape)
         if places is None:
             places = Places(layers)
-            if sum(map(len, shape)) <= _MAX_REMEMBERED_KEYS:
+            names = [name for layer in shape for name in layer]
+            if len(names) <= _MAX_REMEMBERED_KEYS and sum(map(len, names)) <= _MAX_REMEMBERED_CHARACTERS:
                 if len(self._by_shape) >= _MAX_SHAPES:
                     self._by_shape.clear()
                 self._by_shape[shape] = places

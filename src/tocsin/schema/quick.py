@@ -15,15 +15,14 @@ from tocsin.schema.flat_windows import OTHER_PROVIDER_FIELDS, is_flat_windows
 from tocsin.schema.flat_windows import TIMES as FLAT_TIMES
 from tocsin.schema.kinds import KINDS, Kind
 from tocsin.schema.memory import Remembered
-from tocsin.schema.shapes import SHAPES
+from tocsin.schema.shapes import SHAPES, are_rare
 from tocsin.schema.times import LONGEST_CHARS, microseconds
 from tocsin.schema.users import NameFields, account, acting_user
 
 _FUTURE_US = 5 * 60 * 1_000_000
 _MAX_READERS = 4096
 _MAX_KINDS = 4096  # of one reader
-_MAX_KEYS = 256
-_MAX_CHARACTERS = 200  # of channel and provider
+_MAX_CHARACTERS = 300  # of channel, provider and event id
 _NO_OVERLAY: dict[str, Any] = {}
 _HOSTS: Remembered[str, str] = Remembered(str.lower, entries=20_000, max_chars=100)
 
@@ -46,7 +45,7 @@ class Readers:
     def read(
         self, keys: tuple[str, ...], record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo
     ) -> Event | None:
-        """Return the event, or None where it takes the plain way; the record is then unchanged."""
+        """Return the event, or None where it takes the plain way; the record may then have names that it adds, too."""
         try:
             reader = self._readers[keys]
         except KeyError:
@@ -59,7 +58,7 @@ class Readers:
             return None
 
     def _new_reader(self, keys: tuple[str, ...], record: dict[str, Any]) -> _Reader | None:
-        if len(keys) > _MAX_KEYS:
+        if are_rare(keys):
             return None
         if len(self._readers) >= _MAX_READERS:
             self._readers.clear()
@@ -109,7 +108,9 @@ class _Known:
 def _known(format_name: str, channel: Any, provider: Any, code: Any, keys: Mapping[str, Any]) -> _Known | None:
     if not (type(channel) is str and type(provider) is str and channel and provider):
         return None
-    if len(channel) + len(provider) > _MAX_CHARACTERS or not (type(code) is int or (type(code) is str and code)):
+    if not (type(code) is int or (type(code) is str and code)):
+        return None
+    if len(channel) + len(provider) + len(str(code)) > _MAX_CHARACTERS:
         return None
     kind = KINDS[channel, str(code)]
     users = tuple(names for names in kind.acting if names[1] in keys)
@@ -208,7 +209,7 @@ class _EvtxReader:
         known = self._kinds.get(key)
         if known is None:
             known = _known("evtx-json", channel, provider, code, fields)
-            if known is None or len(fields) > _MAX_KEYS:
+            if known is None or are_rare(fields):
                 return None
             if len(self._kinds) >= _MAX_KINDS:
                 self._kinds.clear()
@@ -235,4 +236,4 @@ def _time_of(moment: str, ingest_us: int, timezone: tzinfo | None) -> tuple[int,
     time_us = microseconds(at)
     if time_us is None:
         raise ValueError
-    return time_us, flags if time_us <= ingest_us + _FUTURE_US else (*flags, "future_time")
+    return time_us, (*flags, "future_time") if is_in_future(time_us, ingest_us) else flags

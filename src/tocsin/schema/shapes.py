@@ -1,12 +1,13 @@
 """Give events of one kind that have the same fields one and the same shape."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tocsin.event import Logsource, Shape
 
 _MAX_SHAPES = 8192
-_MAX_KEYS = 256  # an event with more has no shape that comes again
-_MAX_CHARACTERS = 512  # of the texts of a shape: longer ones are hostile or rare
+MAX_KEYS = 256  # an event with more has no shape that comes again
+MAX_KEY_CHARACTERS = 8192  # of all keys together
+_MAX_CHARACTERS = 512  # of the other texts of a shape: longer ones are hostile or rare
 
 
 class Shapes:
@@ -18,8 +19,7 @@ class Shapes:
     def of(self, shape: Shape, fields: Iterable[str]) -> Shape:
         """Return the shape that stands for all that are like `shape` and have these fields, in this order."""
         keys = tuple(fields)
-        is_rare = len(keys) > _MAX_KEYS or len(shape.channel) + len(shape.provider) + len(shape.code) > _MAX_CHARACTERS
-        if is_rare:
+        if are_rare(keys) or len(shape.channel) + len(shape.provider) + len(shape.code) > _MAX_CHARACTERS:
             return shape
         key = (shape.format, shape.logsource, shape.channel, shape.provider, shape.code, keys)
         known = self._known.get(key)
@@ -28,6 +28,11 @@ class Shapes:
                 self._known.clear()
             known = self._known[key] = shape
         return known
+
+
+def are_rare(keys: Collection[str]) -> bool:
+    """Say whether keys are so many or so long that an event with the same hardly comes again."""
+    return len(keys) > MAX_KEYS or sum(map(len, keys)) > MAX_KEY_CHARACTERS
 
 
 SHAPES = Shapes()

@@ -56,6 +56,12 @@ def csv_files(folder: Path, writer: str | None = None) -> list[tuple[Path, str, 
     ]
 
 
+def writers_of(folder: Path) -> set[str]:
+    """Return the names of all writers that have a file here, merged ones apart."""
+    segments = segment_files(folder, r"([A-Za-z0-9_-]+)-\d{12}\.parquet")
+    return {match[1] for _, match in segments} | {writer for _, writer, _ in csv_files(folder)}
+
+
 def utc_date(time_us: int) -> str:
     """Return e.g. `2026-01-12` for microseconds since 1970."""
     return datetime.fromtimestamp(time_us // 1_000_000, UTC).strftime("%Y-%m-%d")

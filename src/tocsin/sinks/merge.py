@@ -105,7 +105,7 @@ def _small_row_groups(paths: Sequence[Path]) -> Iterator[pa.Table]:
             with pq.ParquetFile(path) as file:
                 for index in range(file.num_row_groups):
                     yield file.read_row_group(index, use_threads=False)
-        except (OSError, pa.ArrowInvalid) as error:
+        except (FileNotFoundError, pa.ArrowInvalid) as error:
             raise ConfigError(
                 f"store: the segment `{path}` cannot be read: {error}; something else changed it."
                 " Restore it from a backup"

@@ -62,7 +62,7 @@ class Scan:
 
     def detections(self, batch: Batch) -> Iterator[Detection]:
         """Yield the detections of one batch of a file, in the order of its records."""
-        place = "record" if batch.file.lower().endswith(".evtx") else "line"
+        place = "record" if batch.file.lower().endswith((".evtx", ".evtx.gz", ".evtx.zst")) else "line"
         for records in batch.aside.values():
             self.unreadable["too large or damaged"] += len(records)
         for record, number in zip(batch.records, batch.lines, strict=True):
