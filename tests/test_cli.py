@@ -202,3 +202,14 @@ def test_json_keeps_columns_of_one_name_and_numbers_of_any_size(tmp_path: Path) 
     assert tocsin("run", "--count", 10, cwd=tmp_path).returncode == 0
     rows = query(tmp_path / "tocsin-data", "SELECT 1 AS a, 2 AS a, 100000000000000000000000::HUGEINT AS b")
     assert rows == [{"a": 1, "a_2": 2, "b": 10**23}]
+
+
+def test_the_second_scan_compiles_nothing_that_the_first_one_has_compiled(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_bytes(b"\n".join(flat_lines(300)))
+    files = []
+    for seed in ("1", "2"):
+        environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONHASHSEED": seed}
+        assert tocsin("scan", "events.jsonl", cwd=tmp_path, environment=environment).returncode == 0
+        (file,) = (tmp_path / "cache" / "tocsin").iterdir()
+        files.append(file.stat().st_ino)
+    assert files[0] == files[1], "the file was written anew"

@@ -6,10 +6,6 @@ from tests.rules.writing import fires
 
 KELVIN, LONG_S = "\N{KELVIN SIGN}", "\N{LATIN SMALL LETTER LONG S}"
 DOTTED_I = "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}"
-    "\N{KELVIN SIGN}",
-    "\N{LATIN SMALL LETTER LONG S}",
-    "\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}",
-)
 
 
 @pytest.mark.parametrize(

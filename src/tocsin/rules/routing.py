@@ -1,0 +1,122 @@
+"""Choose the rules that events of a kind may match: by log source, then by event id."""
+
+from collections.abc import Sequence
+
+from tocsin.event import Logsource
+from tocsin.rules.automata import Automata
+from tocsin.rules.column import Column, Symbols
+from tocsin.rules.keywords import Keywords
+from tocsin.rules.numbering import NumberedAtoms
+from tocsin.rules.plan import Part
+from tocsin.rules.rule import Rule, RuleLogsource
+from tocsin.rules.text import fold
+from tocsin.rules.tree import Holds, compiled, necessary
+
+_MAX_REMEMBERED_CODE = 64  # characters: a longer event id is hostile
+
+
+class Routing:
+    """All rules, with what each asks for, by the kinds of events they are for. Remembers `max_kinds` kinds."""
+
+    def __init__(self, rules: Sequence[Rule], symbols: Symbols, automata: Automata, max_kinds: int) -> None:
+        self.atoms = NumberedAtoms()
+        self._automata = automata
+        self._symbols = symbols
+        self._max_kinds = max_kinds
+        self._holds: list[Holds] = []
+        self._asked: list[frozenset[int]] = []  # atoms of each rule
+        self._codes: list[frozenset[str] | None] = []  # event ids each rule is about; None: any
+        self._by_rule_logsource: dict[RuleLogsource, list[int]] = {}
+        for index, rule in enumerate(rules):
+            asked = self.atoms.add(rule.condition)
+            self._asked.append(asked)
+            self._codes.append(self.atoms.codes_of(rule.condition, asked))
+            self._holds.append(compiled(rule.condition, self.atoms.numbers))
+            self._by_rule_logsource.setdefault(rule.logsource, []).append(index)
+        self._witnesses = self._strongest(rules)
+        self._by_witness: dict[int, list[int]] = {}
+        for index, witnesses in enumerate(self._witnesses):
+            for number in witnesses or ():
+                self._by_witness.setdefault(number, []).append(index)
+        self._columns = {name: Column(atoms, symbols, automata) for name, atoms in self.atoms.by_field().items()}
+        automata.save()
+        self._by_logsource: dict[Logsource, tuple[list[int], list[int]]] = {}
+        self._kinds: dict[tuple[Logsource, str], tuple[Part, Part]] = {}
+        self._keywords: dict[frozenset[int], Keywords] = {}
+
+    def parts(self, logsource: Logsource, code: str) -> tuple[Part, Part]:
+        """Return the rules for a kind of event: those that see its overlay, and the others."""
+        parts = self._kinds.get((logsource, code))
+        if parts is None:
+            if len(self._kinds) >= self._max_kinds:
+                self._kinds.clear()
+            with_category, others = self._fitting(logsource)
+            parts = self._part(with_category, code), self._part(others, code)
+            if len(code) <= _MAX_REMEMBERED_CODE:
+                self._kinds[logsource, code] = parts
+        return parts
+
+    def _fitting(self, logsource: Logsource) -> tuple[list[int], list[int]]:
+        """Return the rules for a log source: those that ask for a category, and the others."""
+        fitting = self._by_logsource.get(logsource)
+        if fitting is None:
+            if len(self._by_logsource) >= self._max_kinds:
+                self._by_logsource.clear()
+            with_category: list[int] = []
+            others: list[int] = []
+            for asked, indexes in self._by_rule_logsource.items():
+                if asked.fits(logsource):
+                    (with_category if asked.category else others).extend(indexes)
+            fitting = self._by_logsource[logsource] = with_category, others
+        return fitting
+
+    def _part(self, indexes: Sequence[int], code: str) -> Part:
+        constants: frozenset[int] = frozenset()
+        known: frozenset[int] = frozenset()
+        if code:
+            folded = fold(code)
+            indexes = [index for index in indexes if (codes := self._codes[index]) is None or folded in codes]
+        asked = frozenset().union(*[self._asked[index] for index in indexes])
+        if code:
+            known = asked.intersection(self.atoms.about_code)
+            constants = frozenset(number for number in known if self.atoms.holds_for_code(number, code))
+        always = []
+        for index in indexes:
+            witnesses = self._witnesses[index]
+            if witnesses is None or not witnesses.isdisjoint(constants):
+                always.append(index)
+        fields = self.atoms.fields
+        names = sorted({fields[number] for number in asked.difference(known)} - {""})
+        references = self.atoms.references
+        return Part(
+            rules=frozenset(indexes).difference(always),
+            always=always,
+            holds=self._holds,
+            by_witness=self._by_witness,
+            columns={name: self._columns[name] for name in names},
+            constants=constants,
+            references={number: references[number] for number in asked.intersection(references)},
+            keywords=self._keywords_for(asked.intersection(self.atoms.keywords)),
+        )
+
+    def _keywords_for(self, numbers: frozenset[int]) -> Keywords | None:
+        if not numbers:
+            return None
+        keywords = self._keywords.get(numbers)
+        if keywords is None:
+            atoms = {number: self.atoms.keywords[number] for number in numbers}
+            keywords = self._keywords[numbers] = Keywords(atoms, self._automata, self._count_timeout)
+            self._automata.save()
+        return keywords
+
+    def _strongest(self, rules: Sequence[Rule]) -> list[frozenset[int] | None]:
+        """Return atoms of each rule of which one holds wherever it does, the rarest there are; None for none."""
+        weakness, numbers = self.atoms.weakness(), self.atoms.numbers
+        found: list[frozenset[int] | None] = []
+        for rule in rules:
+            atoms = necessary(rule.condition, lambda atom: weakness[numbers[atom]])
+            found.append(None if atoms is None else frozenset(numbers[atom] for atom in atoms))
+        return found
+
+    def _count_timeout(self, number: int) -> None:
+        self._symbols.timeouts[number] += 1
