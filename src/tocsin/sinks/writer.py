@@ -61,9 +61,9 @@ def _spend_nothing(part: str, seconds: float) -> None: ...
 class StoreWriter:
     """A step: classified events and dead letters in, the record of a commit out.
 
-    The files are on the disk before the record is handed on. `committed` or `aborted` must follow each batch, which
-    `StoreCommitter` sees to. One writer owns its segments, its CSV files and its commit records, and one process at a
-    time has its name.
+    The files are on the disk before the record is handed on. After each batch comes `committed`, as `StoreCommitter`
+    does it; or `aborted`, where the record will not be committed. One writer owns its segments, its CSV files and its
+    commit records, and one process at a time has its name.
     """
 
     def __init__(
