@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.config import load_config
+from tocsin.config import SETTINGS, load_config
 from tocsin.errors import ConfigError
 
 
@@ -83,3 +83,10 @@ def test_a_bus_of_an_unknown_kind_is_refused(url: str) -> None:
 def test_the_bus_lies_in_the_data_directory_unless_it_is_named() -> None:
     assert load_config({"data": "d"}, {}).bus_folder == Path("d/bus")
     assert load_config({"bus": "file:/x/y"}, {}).bus_folder == Path("/x/y")
+
+
+def test_the_page_of_settings_names_each_with_its_default_and_meaning() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "reference" / "settings.md").read_text()
+    for setting in SETTINGS:
+        default = f"`{setting.default}`" if setting.default else "–"
+        assert f"| `{setting.key}` | `{setting.variable}` | {default} | {setting.help}" in page

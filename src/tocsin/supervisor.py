@@ -207,7 +207,7 @@ def supervise_workers(
             supervisor.start(name, arguments)
         while not is_stopped.wait(0.05):
             for sentence in supervisor.watch():
-                log.warning("%s", sentence)
+                log.info("%s", sentence)
             if all(supervisor.is_finished(name) for name in workers):
                 return
     except StageFailedError as error:
