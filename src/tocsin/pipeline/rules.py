@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tocsin.errors import ConfigError, RuleError
 from tocsin.rules.attack import Attack
-from tocsin.rules.check import CheckReport, check_rules
 from tocsin.rules.compile import compile_rules
-from tocsin.rules.load import Rule, load_rules, rules_digest
 from tocsin.rules.match import Matcher
+from tocsin.rules.parsed import load_rules_kept
+from tocsin.rules.rule import Rule, rules_digest
 from tocsin.schema.normalise import normalise
+
+if TYPE_CHECKING:
+    from tocsin.rules.check import CheckReport
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,10 @@ def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool, cache: P
     errors: list[RuleError] = []
     if builtin:
         for name in ("baseline", "detections"):
-            loaded, wrong = load_rules([builtin_folder() / name], attack, is_baseline=name == "baseline")
+            loaded, wrong = load_rules_kept([builtin_folder() / name], attack, name == "baseline", cache)
             rules += loaded
             errors += wrong
-    loaded, wrong = load_rules(extra, attack)
+    loaded, wrong = load_rules_kept(extra, attack, False, cache)
     rules += loaded
     if not rules and not (wrong or errors):
         raise _no_rule(extra)
@@ -68,8 +72,10 @@ def _no_rule(paths: Sequence[Path]) -> ConfigError:
     return ConfigError(f"rules: there is no Sigma rule in {', '.join(f'`{path}`' for path in paths)}")
 
 
-def check(paths: Sequence[Path]) -> CheckReport:
+def check(paths: Sequence[Path]) -> "CheckReport":
     """Check rules with the events beside them: those of `paths`, or, strictly, the built-in pack."""
+    from tocsin.rules.check import CheckReport, check_rules  # takes half a second to import, as it parses
+
     attack = Attack.load()
     read = partial(normalise, ingest_us=0)
     if paths:

@@ -1,10 +1,8 @@
 """Make automata, and keep them on disk: compiling those of thousands of rules takes seconds, reading them does not."""
 
 import hashlib
-import os
 import platform
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,10 +10,9 @@ import hyperscan
 import msgspec
 
 from tocsin.rules.automaton import Automaton, Expression
+from tocsin.rules.kept import keep, read_kept
 
-_FORMAT = b"tocsin automata 1\n"
-_DIGEST_BYTES = 32
-_FILES_KEPT = 8
+_KIND = b"tocsin automata 1\n"
 
 
 class Automata:
@@ -58,16 +55,7 @@ class Automata:
         """Keep what was made, if any of it is new; where that cannot be, the next start takes longer."""
         if self._path is None or self._used.keys() <= self._known.keys():
             return
-        content = msgspec.msgpack.encode(self._used)
-        partial = self._path.with_suffix(f".{os.getpid()}.partial")
-        with suppress(OSError):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            partial.write_bytes(_FORMAT + hashlib.sha256(content).digest() + content)
-            partial.replace(self._path)
-            for old in sorted(self._path.parent.glob("automata-*.bin"), key=_modified)[:-_FILES_KEPT]:
-                old.unlink()
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        keep(self._path, _KIND, msgspec.msgpack.encode(self._used))
 
     def _loaded(self, key: str) -> "hyperscan.Database | None":
         content = self._known.get(key)
@@ -106,24 +94,8 @@ def _compiled(expressions: Mapping[int, Expression]) -> "hyperscan.Database":
 
 
 def _read(path: Path) -> dict[str, bytes]:
+    content = read_kept(path, _KIND)
     try:
-        is_ours = not hasattr(os, "getuid") or path.stat().st_uid == os.getuid()
-        content = path.read_bytes() if is_ours else b""
-    except OSError:
-        return {}
-    start = len(_FORMAT) + _DIGEST_BYTES
-    digest = hashlib.sha256(content[start:]).digest()
-    if content[:start] != _FORMAT + digest:
-        return {}
-    with suppress(OSError):
-        os.utime(path)  # the files used last are kept
-    try:
-        return msgspec.msgpack.decode(content[start:], type=dict[str, bytes])
+        return {} if content is None else msgspec.msgpack.decode(content, type=dict[str, bytes])
     except msgspec.DecodeError:
         return {}
-
-
-def _modified(path: Path) -> float:
-    with suppress(OSError):
-        return path.stat().st_mtime
-    return 0.0

@@ -1,0 +1,80 @@
+"""Rules come from the disk as they were parsed before, as long as nothing has changed."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.rules.writing import ATTACK, event_of, rule_text
+from tocsin.rules import load as load_module
+from tocsin.rules.load import load_rules
+from tocsin.rules.match import Matcher
+from tocsin.rules.parsed import load_rules_kept
+
+ID = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    selection = {"s": {"A|contains": ["x*y", "z"], "B": None, "C|lt": 5}, "k": ["word"], "condition": "s or k"}
+    (rules / "good.yml").write_text(rule_text(selection, id=ID, tags=["attack.execution"]))
+    (rules / "bad.yml").write_text(rule_text("A|containz: x"))
+    return rules
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Return a list that grows by the paths whenever rules are parsed."""
+    calls: list[object] = []
+    load = load_module.load_rules
+
+    def counted(paths: list[Path], *others: object) -> object:
+        calls.append(paths)
+        return load(paths, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(load_module, "load_rules", counted)
+    return calls
+
+
+def test_the_second_start_parses_nothing_and_has_the_same_rules_and_errors(
+    folder: Path, tmp_path: Path, parsed: list[object]
+) -> None:
+    expected_rules, expected_errors = load_rules([folder], ATTACK)
+    for _ in range(2):
+        rules, errors = load_rules_kept([folder], ATTACK, False, tmp_path / "cache")
+        assert [vars(rule) for rule in rules] == [vars(rule) for rule in expected_rules]
+        assert [str(error) for error in errors] == [str(error) for error in expected_errors] != []
+    assert len(parsed) == 1
+    fields: list[dict[str, Any]] = [
+        {"A": "1x-y2", "C": 3}, {"A": "1x-y2", "C": 7}, {"A": "z", "B": "", "C": 3}, {"D": "a word"}
+    ]  # fmt: skip
+    assert [bool(Matcher(rules).match(event_of(one))) for one in fields] == [True, False, False, True]
+
+
+@pytest.mark.parametrize("change", ["content", "new file", "name", "baseline", "damage"])
+def test_whatever_changes_is_parsed_anew(folder: Path, tmp_path: Path, parsed: list[object], change: str) -> None:
+    cache = tmp_path / "cache"
+    load_rules_kept([folder], ATTACK, False, cache)
+    match change:
+        case "content":
+            (folder / "good.yml").write_text(rule_text("A: other", id=ID))
+        case "new file":
+            (folder / "new.yml").write_text(rule_text("A: new"))
+        case "name":
+            (folder / "good.yml").rename(folder / "renamed.yml")
+        case "damage":
+            (file,) = cache.iterdir()
+            file.write_bytes(file.read_bytes()[:-1])
+    rules, _ = load_rules_kept([folder], ATTACK, change == "baseline", cache)
+    assert len(parsed) == 2
+    assert [vars(rule) for rule in rules] == [
+        vars(rule) for rule in load_rules([folder], ATTACK, change == "baseline")[0]
+    ]
+
+
+def test_without_a_folder_for_it_rules_are_parsed_each_time(folder: Path, parsed: list[object]) -> None:
+    for _ in range(2):
+        load_rules_kept([folder], ATTACK, False, None)
+    assert len(parsed) == 2
