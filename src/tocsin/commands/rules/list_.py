@@ -1,55 +1,31 @@
-"""Check Sigma rules, or list those in force.
-
-`check` loads and compiles every rule, and runs the events beside it (NAME.events.yml beside NAME.yml): those under
-`must_fire` must fire it, those under `must_not_fire` must not."""
+"""List rules: level, title, techniques."""
 
 import argparse
 import sys
-from pathlib import Path
 
 from tocsin.commands.options import config_of, path
 from tocsin.plain import plain
 
-HELP = "check or list Sigma rules"
+HELP = "list the rules of a folder, or the built-in pack"
 EXAMPLES = """\
 examples:
-  tocsin rules check                       the built-in pack, with its test events
-  tocsin rules check sigma/rules           your rules: every problem by file and line
   tocsin rules list
-  tocsin rules list sigma/rules --json
+  tocsin rules list sigma/rules --json | jq -r '.[] | select(.level == "critical").title'
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("check", "list"))
     parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders (default: built-in pack)")
-    parser.add_argument("--json", action="store_true", help="list: print one JSON array")
+    parser.add_argument("--json", action="store_true", help="print one JSON array")
 
 
 def main(parsed: argparse.Namespace) -> int:
     config_of(parsed)
-    return _check(parsed.paths) if parsed.action == "check" else _list(parsed.paths, parsed.json)
-
-
-def _check(paths: list[Path]) -> int:
-    from tocsin.pipeline.rules import check
-
-    report = check(paths)
-    for problem in report.problems:
-        print(plain(str(problem)), file=sys.stderr)
-    print(
-        f"{report.rules:,} rules, {report.tested:,} of them with test events ({report.events:,} events):"
-        f" {len(report.problems):,} problems"
-    )
-    return 1 if report.problems else 0
-
-
-def _list(paths: list[Path], as_json: bool) -> int:
     from tocsin.pipeline.rules import load_rule_set
     from tocsin.rules.attack import Attack
 
-    rule_set = load_rule_set(Attack.load(), paths, builtin=not paths)
-    if as_json:
+    rule_set = load_rule_set(Attack.load(), parsed.paths, builtin=not parsed.paths)
+    if parsed.json:
         import orjson
 
         objects = [

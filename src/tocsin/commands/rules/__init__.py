@@ -1,0 +1,37 @@
+"""Work with Sigma rules: check them, list those in force."""
+
+import argparse
+
+from tocsin.commands.rules import check, list_
+
+HELP = "check or list Sigma rules"
+EXAMPLES = """\
+examples:
+  tocsin rules check                       the built-in pack, with its test events
+  tocsin rules check sigma/rules           your rules: every problem by file and line
+  tocsin rules list sigma/rules --json
+
+Each action has examples of its own: tocsin rules ACTION --help
+"""
+_ACTIONS = {"check": check, "list": list_}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    for name, module in _ACTIONS.items():
+        action = actions.add_parser(
+            name,
+            help=module.HELP,
+            description=module.__doc__,
+            epilog=module.EXAMPLES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(action)
+        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        action.set_defaults(action_main=module.main)
+
+
+def main(parsed: argparse.Namespace) -> int:
+    code: int = parsed.action_main(parsed)
+    return code
