@@ -131,6 +131,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("produce.start", _instant, "2026-01-12T06:00:00Z", "simulated time of the first event"),
     Setting("produce.again", _switch, "false", "read files that are copies of ones already read"),
     Setting("classify.rules", _path, "", "more Sigma rules: files or folders", is_list=True),
+    Setting("classify.variables", _path, "", "values of placeholders in your rules: YAML files", is_list=True),
+    Setting("classify.pipelines", _path, "", "pySigma processing pipelines for your rules, in order", is_list=True),
     Setting("classify.builtin", _switch, "true", "use the built-in pack of rules"),
     Setting("classify.alert_level", _choice(*LEVELS), "medium", "detections of this level or above are alerts"),
     Setting("classify.timezone", _timezone, "UTC", "time zone of event times that name none"),

@@ -11,6 +11,8 @@ class Wildcard(Enum):
     MANY = "*"  # any number of characters, none too
     ONE = "?"  # one character
 
+    __hash__ = object.__hash__  # that of Enum is slow
+
 
 Tokens = tuple[str | Wildcard, ...]  # literals and wildcards in a row
 

@@ -91,9 +91,8 @@ def test_what_is_no_rule_at_all_is_reported_and_never_raises(text: str) -> None:
     assert reason(text).startswith("0.yml")
 
 
-def test_correlation_rules_and_filters_are_skipped_and_said() -> None:
+def test_correlation_rules_are_skipped_and_said() -> None:
     assert "'correlation' are not supported" in reason("title: x\ncorrelation: {type: event_count}\n")
-    assert "'filter' are not supported" in reason("title: x\nfilter: {rules: any}\n")
 
 
 def test_the_other_documents_of_a_file_and_the_other_files_go_on() -> None:

@@ -9,7 +9,8 @@ from tests.rules.writing import ATTACK, event_of, rule_text
 from tocsin.rules import load as load_module
 from tocsin.rules.load import load_rules
 from tocsin.rules.match import Matcher
-from tocsin.rules.parsed import load_rules_kept
+from tocsin.rules.parsed import load_pack_kept
+from tocsin.rules.preparation import UNPREPARED, Preparation
 
 ID = "11111111-2222-4333-8444-555555555555"
 
@@ -28,13 +29,13 @@ def folder(tmp_path: Path) -> Path:
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Return a list that grows by the paths whenever rules are parsed."""
     calls: list[object] = []
-    load = load_module.load_rules
+    load = load_module.load_pack
 
     def counted(paths: list[Path], *others: object) -> object:
         calls.append(paths)
         return load(paths, *others)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(load_module, "load_rules", counted)
+    monkeypatch.setattr(load_module, "load_pack", counted)
     return calls
 
 
@@ -42,8 +43,9 @@ def test_the_second_start_parses_nothing_and_has_the_same_rules_and_errors(
     folder: Path, tmp_path: Path, parsed: list[object]
 ) -> None:
     expected_rules, expected_errors = load_rules([folder], ATTACK)
+    parsed.clear()
     for _ in range(2):
-        rules, errors = load_rules_kept([folder], ATTACK, False, tmp_path / "cache")
+        rules, _, errors = load_pack_kept([folder], ATTACK, False, UNPREPARED, tmp_path / "cache")
         assert [vars(rule) for rule in rules] == [vars(rule) for rule in expected_rules]
         assert [str(error) for error in errors] == [str(error) for error in expected_errors] != []
     assert len(parsed) == 1
@@ -53,10 +55,10 @@ def test_the_second_start_parses_nothing_and_has_the_same_rules_and_errors(
     assert [bool(Matcher(rules).match(event_of(one))) for one in fields] == [True, False, False, True]
 
 
-@pytest.mark.parametrize("change", ["content", "new file", "name", "baseline", "damage"])
+@pytest.mark.parametrize("change", ["content", "new file", "name", "baseline", "damage", "variables"])
 def test_whatever_changes_is_parsed_anew(folder: Path, tmp_path: Path, parsed: list[object], change: str) -> None:
     cache = tmp_path / "cache"
-    load_rules_kept([folder], ATTACK, False, cache)
+    load_pack_kept([folder], ATTACK, False, UNPREPARED, cache)
     match change:
         case "content":
             (folder / "good.yml").write_text(rule_text("A: other", id=ID))
@@ -67,7 +69,8 @@ def test_whatever_changes_is_parsed_anew(folder: Path, tmp_path: Path, parsed: l
         case "damage":
             (file,) = cache.iterdir()
             file.write_bytes(file.read_bytes()[:-1])
-    rules, _ = load_rules_kept([folder], ATTACK, change == "baseline", cache)
+    preparation = Preparation({"name": ("value",)}) if change == "variables" else UNPREPARED
+    rules = load_pack_kept([folder], ATTACK, change == "baseline", preparation, cache).rules
     assert len(parsed) == 2
     assert [vars(rule) for rule in rules] == [
         vars(rule) for rule in load_rules([folder], ATTACK, change == "baseline")[0]
@@ -76,5 +79,5 @@ def test_whatever_changes_is_parsed_anew(folder: Path, tmp_path: Path, parsed: l
 
 def test_without_a_folder_for_it_rules_are_parsed_each_time(folder: Path, parsed: list[object]) -> None:
     for _ in range(2):
-        load_rules_kept([folder], ATTACK, False, None)
+        load_pack_kept([folder], ATTACK, False, UNPREPARED, None)
     assert len(parsed) == 2

@@ -29,6 +29,12 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, "--bus", "bus", "URL")
 
 
+def add_preparation(parser: argparse.ArgumentParser) -> None:
+    """Add what is done with the user's rules before they are used."""
+    add_setting(parser, "--variables", "classify.variables", "FILE")
+    add_setting(parser, "--pipeline", "classify.pipelines", "FILE")
+
+
 def add_stage(parser: argparse.ArgumentParser) -> None:
     """Add what the supervisor hands to a stage; not for people."""
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)

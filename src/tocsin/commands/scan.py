@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_setting, config_of, path
+from tocsin.commands.options import add_preparation, add_setting, config_of, path
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
 from tocsin.verdict import LEVELS
@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rules", nargs="+", type=path, default=[], metavar="PATH", help="Sigma rules instead of ours")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[0], help="lowest level to print (default: all)")
+    add_preparation(parser)
     add_setting(parser, "--timezone", "classify.timezone", "ZONE")
 
 

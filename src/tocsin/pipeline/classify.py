@@ -8,7 +8,7 @@ from tocsin.config import Config
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import pump
 from tocsin.pipeline.idle import UntilIdle
-from tocsin.pipeline.rules import load_rule_set
+from tocsin.pipeline.rules import load_rule_set, preparation_of
 from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
 from tocsin.rules.attack import Attack
 from tocsin.schema.normalise import normalise
@@ -27,7 +27,9 @@ def classify(
 ) -> None:
     """Classify this worker's share of `raw-events` until a stop, or until nothing came for `until_idle` seconds."""
     attack = Attack.load()
-    rule_set = load_rule_set(attack, config["classify.rules"], config["classify.builtin"], config.cache_folder)
+    rule_set = load_rule_set(
+        attack, config["classify.rules"], config["classify.builtin"], config.cache_folder, preparation_of(config)
+    )
     meter.figures.notes += [str(error) for error in rule_set.errors]
     bus = open_bus(config)
     settings = ClassifySettings(

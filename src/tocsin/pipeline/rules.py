@@ -8,11 +8,14 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tocsin.config import Config
 from tocsin.errors import ConfigError, RuleError
 from tocsin.rules.attack import Attack
 from tocsin.rules.compile import compile_rules
+from tocsin.rules.filters import filtered
 from tocsin.rules.match import Matcher
-from tocsin.rules.parsed import load_rules_kept
+from tocsin.rules.parsed import load_pack_kept
+from tocsin.rules.preparation import UNPREPARED, Preparation, read_preparation
 from tocsin.rules.rule import Rule, rules_digest
 from tocsin.schema.normalise import normalise
 
@@ -43,43 +46,52 @@ def user_cache() -> Path | None:
         return None
 
 
-def load_rule_set(attack: Attack, extra: Sequence[Path], builtin: bool, cache: Path | None = None) -> RuleSet:
+def load_rule_set(
+    attack: Attack,
+    extra: Sequence[Path],
+    builtin: bool,
+    cache: Path | None = None,
+    preparation: Preparation = UNPREPARED,
+) -> RuleSet:
     """Load and compile the built-in pack (unless told not to) and more rules. Raises ConfigError: no such path.
 
-    `cache`: a folder where what was compiled is kept for the next start.
+    `cache`: a folder where what was compiled is kept for the next start. `preparation` is for the user's own rules.
     """
     missing = [f"rules: there is no file or folder `{path}`" for path in extra if not path.exists()]
     if missing:
         raise ConfigError(*missing)
-    rules: list[Rule] = []
-    errors: list[RuleError] = []
-    if builtin:
-        for name in ("baseline", "detections"):
-            loaded, wrong = load_rules_kept([builtin_folder() / name], attack, name == "baseline", cache)
-            rules += loaded
-            errors += wrong
-    loaded, wrong = load_rules_kept(extra, attack, False, cache)
-    rules += loaded
-    if not rules and not (wrong or errors):
+    folders = [(name == "baseline", builtin_folder() / name) for name in ("baseline", "detections")] if builtin else []
+    packs = [load_pack_kept([folder], attack, is_baseline, UNPREPARED, cache) for is_baseline, folder in folders]
+    packs.append(load_pack_kept(extra, attack, False, preparation, cache))
+    errors = [error for pack in packs for error in pack.errors]
+    rules, unused = filtered(
+        [rule for pack in packs for rule in pack.rules], [one for pack in packs for one in pack.filters]
+    )
+    if not rules and not errors:
         raise _no_rule(extra)
     if not rules:
-        raise ConfigError("rules: not one of them can be used", *(str(error) for error in (*errors, *wrong)))
+        raise ConfigError("rules: not one of them can be used", *(str(error) for error in errors))
     matcher, uncompiled = compile_rules(rules, cache)
-    return RuleSet(rules, matcher, rules_digest(rules), [*errors, *wrong, *uncompiled])
+    return RuleSet(rules, matcher, rules_digest(rules), [*errors, *unused, *uncompiled])
 
 
 def _no_rule(paths: Sequence[Path]) -> ConfigError:
     return ConfigError(f"rules: there is no Sigma rule in {', '.join(f'`{path}`' for path in paths)}")
 
 
-def check(paths: Sequence[Path]) -> "CheckReport":
+def preparation_of(config: Config) -> Preparation:
+    """Read what the settings say is done with the user's rules. Raises ConfigError."""
+    return read_preparation(config["classify.variables"], config["classify.pipelines"])
+
+
+def check(paths: Sequence[Path], preparation: Preparation = UNPREPARED) -> "CheckReport":
     """Check rules with the events beside them: those of `paths`, or, strictly, the built-in pack."""
     from tocsin.rules.check import CheckReport, check_rules  # takes half a second to import, as it parses
 
     attack = Attack.load()
     read = partial(normalise, ingest_us=0)
     if paths:
-        report = check_rules(paths, attack, read)
+        report = check_rules(paths, attack, read, preparation=preparation)
         if not report.rules and not report.problems:
             raise _no_rule(paths)
         return report

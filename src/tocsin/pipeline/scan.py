@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tocsin.config import Config
-from tocsin.pipeline.rules import RuleSet, load_rule_set, user_cache
+from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
 from tocsin.rules.attack import Attack
 from tocsin.schema.normalise import normalise
 from tocsin.sources.files import FilesSettings, FilesSource
@@ -43,7 +43,7 @@ class Scanner:
 def open_scan(config: Config, paths: Sequence[Path], rules: Sequence[Path]) -> Scanner:
     """Prepare a scan of `paths`. With `rules`, they replace the built-in pack."""
     attack = Attack.load()
-    rule_set = load_rule_set(attack, rules, builtin=not rules, cache=user_cache())
+    rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation_of(config))
     source = FilesSource(FilesSettings(tuple(paths)), None, clock_us)
     scan = Scan(partial(normalise, timezone=config["classify.timezone"]), rule_set.matcher)
     return Scanner(attack, rule_set, source, scan)

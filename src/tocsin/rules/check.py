@@ -14,6 +14,7 @@ from tocsin.rules.compile import compile_rules
 from tocsin.rules.documents import Document, read_documents
 from tocsin.rules.load import TEST_EVENTS_SUFFIXES, load_rules
 from tocsin.rules.match import Matcher
+from tocsin.rules.preparation import UNPREPARED, Preparation
 from tocsin.rules.rule import Rule
 
 Normalise = Callable[[bytes], Event]  # raises DecodeError
@@ -36,7 +37,13 @@ class CheckReport:
 
 
 def check_rules(
-    paths: Sequence[Path], attack: Attack, normalise: Normalise, *, is_baseline: bool = False, strict: bool = False
+    paths: Sequence[Path],
+    attack: Attack,
+    normalise: Normalise,
+    *,
+    is_baseline: bool = False,
+    strict: bool = False,
+    preparation: Preparation = UNPREPARED,
 ) -> CheckReport:
     """Check the rules in files and folders, each with its test events.
 
@@ -44,7 +51,7 @@ def check_rules(
     events as an agent would send them ({Channel, EventID, ...}); `normalise` reads them as it would in the pipeline.
     `strict` is for a pack of one's own: every rule has such events, references and known false positives.
     """
-    rules, load_errors = load_rules(paths, attack, is_baseline)
+    rules, load_errors = load_rules(paths, attack, is_baseline, preparation)
     matcher, compile_errors = compile_rules(rules)
     problems = [*load_errors, *compile_errors, *_unknown_tags(rules)]
     tested = events = 0

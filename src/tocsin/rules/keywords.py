@@ -16,6 +16,7 @@ from tocsin.rules.view import VALUE_SEPARATOR, View
 # JSON may write any character as an escape; where it does so for one that folds to ASCII, the event is looked at whole.
 _ESCAPES = rb"\\u00[2-7][0-9a-f]|\\u212a|\\u017f"
 _FOLDING_TO_ASCII = {"k": "(?:k|\\xe2\\x84\\xaa)", "s": "(?:s|\\xc5\\xbf)"}  # Kelvin sign and long s, in UTF-8
+_SEPARATING = frozenset(VALUE_SEPARATOR)  # a literal without these lies within one of the joined values
 _PLAIN_RUN = re.compile(r"[ !#-.0-\[\]-~]{2,}")  # what JSON writes as it is, but for the escapes above
 _FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_CASELESS  # on bytes
 
@@ -38,7 +39,7 @@ class Keywords:
                 self._cased.append((number, search_of(atom.pattern, atom.flags)))
             elif atom.is_cased:
                 self._cased.append((number, test_of(atom.pattern)))
-            elif atom.pattern.kind is Kind.CONTAINS and VALUE_SEPARATOR not in atom.pattern.literal:
+            elif atom.pattern.kind is Kind.CONTAINS and _SEPARATING.isdisjoint(atom.pattern.literal):
                 self._joined.append((number, test_of(atom.pattern)))
             else:
                 self._folded.append((number, test_of(atom.pattern)))

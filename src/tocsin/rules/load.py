@@ -11,11 +11,15 @@ from typing import Any
 
 import sigma.exceptions as sigma
 from sigma.modifiers import modifier_mapping
+from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaDetectionItem, SigmaRule
 
-from tocsin.errors import RuleError
+from tocsin.errors import ConfigError, RuleError
 from tocsin.rules.attack import Attack
 from tocsin.rules.documents import Document, read_documents
+from tocsin.rules.filters import Filter, filtered
+from tocsin.rules.pack import Pack
+from tocsin.rules.preparation import UNPREPARED, Preparation
 from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_duplicates
 from tocsin.rules.translate import tree_of
 from tocsin.rules.tree import Or, Tree, atoms_of
@@ -54,16 +58,29 @@ _KEY_OF_ERROR: Mapping[type[Exception], tuple[str, ...]] = {
 }
 
 
-def load_rules(paths: Sequence[Path], attack: Attack, is_baseline: bool = False) -> tuple[list[Rule], list[RuleError]]:
-    """Load all rules from files and folders (`*.yml`, `*.yaml`, at any depth, sorted).
+def load_rules(
+    paths: Sequence[Path], attack: Attack, is_baseline: bool = False, preparation: Preparation = UNPREPARED
+) -> tuple[list[Rule], list[RuleError]]:
+    """Load all rules from files and folders, with the filters among them applied; the second list is as in a pack."""
+    pack = load_pack(paths, attack, is_baseline, preparation)
+    rules, unused = filtered(pack.rules, pack.filters)
+    return rules, [*pack.errors, *unused]
 
-    Test events (`*.events.yml`) are not rules. What cannot be used is in the second list and left out of the
-    first: broken rules, correlations, filters, old aggregations, and a rule whose id another one has already.
+
+def load_pack(
+    paths: Sequence[Path], attack: Attack, is_baseline: bool = False, preparation: Preparation = UNPREPARED
+) -> Pack:
+    """Load all rules and filters from files and folders (`*.yml`, `*.yaml`, at any depth, sorted).
+
+    Test events (`*.events.yml`) are not rules. What cannot be used is among the errors and left out: broken rules,
+    correlations, old aggregations, and a rule whose id another one has already. Raises ConfigError: a pipeline that
+    is none.
     """
     errors: list[RuleError] = []
-    loaded = [rule for path in rule_files(paths, errors) for rule in _rules_of(path, attack, is_baseline, errors)]
-    rules, duplicates = split_duplicates(loaded)
-    return rules, [*errors, *duplicates]
+    reader = _Reader(attack, is_baseline, preparation)
+    loaded = [one for path in rule_files(paths, errors) for one in reader.read(path, errors)]
+    rules, duplicates = split_duplicates(one for one in loaded if isinstance(one, Rule))
+    return Pack(rules, [one for one in loaded if isinstance(one, Filter)], [*errors, *duplicates])
 
 
 def rule_files(paths: Sequence[Path], errors: list[RuleError]) -> Iterator[Path]:
@@ -80,70 +97,135 @@ def rule_files(paths: Sequence[Path], errors: list[RuleError]) -> Iterator[Path]
                 yield file
 
 
-def _rules_of(path: Path, attack: Attack, is_baseline: bool, errors: list[RuleError]) -> Iterator[Rule]:
-    """Yield the rules of one file; what it holds besides is added to the errors."""
-    documents = read_documents(path)
-    while True:
+class _Reader:
+    """Reads the rules and filters of one file after the other."""
+
+    def __init__(self, attack: Attack, is_baseline: bool, preparation: Preparation) -> None:
+        self._attack = attack
+        self._is_baseline = is_baseline
+        self._variables = preparation.variables
+        self._pipelines = [_pipeline(path, text) for path, text in preparation.pipelines]
+
+    def read(self, path: Path, errors: list[RuleError]) -> Iterator[Rule | Filter]:
+        """Yield what one file holds; what cannot be used is added to the errors."""
+        documents = read_documents(path)
+        while True:
+            try:
+                document = next(documents, None)
+                if document is None:
+                    return
+                if document.content is not None:
+                    yield self._filter_of(document) if _is_filter(document.content) else self._rule_of(document)
+            except RuleError as error:
+                errors.append(error)
+
+    def _rule_of(self, document: Document) -> Rule:
+        _refuse_other_kinds(document)
+        parsed, conditions = self._parsed(document, document.content)
+        _refuse_affixed_regexes(document)
+        lines = _field_lines(document)
+        digest = _digest(document)
+        tags = tuple(str(tag) for tag in parsed.tags)
+        resolved = self._attack.resolve(tags)
+        default_level = DEFAULT_BASELINE_LEVEL if self._is_baseline else DEFAULT_LEVEL
+        return Rule(
+            id=str(parsed.id or uuid.uuid5(_NAMESPACE, digest)),
+            title=parsed.title,
+            name=parsed.name or "",
+            level=str(parsed.level or default_level),
+            status=str(parsed.status or ""),
+            author=parsed.author or "",
+            description=parsed.description or "",
+            references=_texts(parsed.references),
+            falsepositives=_texts(parsed.falsepositives),
+            licence=parsed.license or "",
+            tags=tags,
+            tactics=resolved.tactics,
+            techniques=resolved.techniques,
+            unknown_tags=resolved.unknown,
+            logsource=_logsource(parsed),
+            path=document.path,
+            line=document.line,
+            digest=digest,
+            is_baseline=self._is_baseline,
+            condition=self._condition(document, conditions, lines),
+            field_lines=lines,
+        )
+
+    def _filter_of(self, document: Document) -> Filter:
+        """Read a filter; its selections and condition are those of a rule, in another place."""
+        written = document.content["filter"]
+        named = written.get("rules") if isinstance(written, dict) else None
+        if isinstance(named, str):
+            named = [named]
+        if not isinstance(named, list) or not named or not all(isinstance(name, str) for name in named):
+            reason = "a filter says which `rules` it is for: a list of ids or names, or `any`"
+            raise _error(document, reason, "filter", "rules")
+        detection = {name: definition for name, definition in written.items() if name != "rules"}
+        content = {key: value for key, value in document.content.items() if key != "filter"}
+        parsed, conditions = self._parsed(document, {**content, "detection": detection})
+        return Filter(
+            title=parsed.title,
+            rules=None if [name.lower() for name in named] == ["any"] else tuple(named),
+            logsource=_logsource(parsed),
+            condition=self._condition(document, conditions, _field_lines(document)),
+            digest=_digest(document),
+            place=f"{document.path}:{document.line}",
+        )
+
+    def _condition(self, document: Document, conditions: Sequence[Any], lines: Mapping[str, int]) -> Tree:
+        """Translate the conditions of a rule, of which any may hold."""
+
+        def place(field: str) -> str:
+            return f"{document.path}:{lines.get(field, document.line)}"
+
         try:
-            document = next(documents, None)
-            if document is None:
-                return
-            if document.content is not None:
-                yield _rule_of(document, attack, is_baseline)
-        except RuleError as error:
-            errors.append(error)
+            trees = tuple(tree_of(condition, place, self._variables) for condition in conditions)
+            condition = trees[0] if len(trees) == 1 else Or(trees)
+            atoms_of(condition)
+        except RecursionError as error:
+            raise _error(document, "its condition is nested too deep", "detection", "condition") from error
+        return condition
+
+    def _parsed(self, document: Document, content: Any) -> tuple[SigmaRule, tuple[Any, ...]]:
+        """Parse with pySigma. Raises RuleError for whatever it finds, at the line it is about."""
+        try:
+            rule = SigmaRule.from_dict(content, **_backtracking_regexes())
+            for pipeline in self._pipelines:
+                pipeline.apply(rule)
+            return rule, tuple(_condition_trees(rule, document))
+        except sigma.SigmaError as error:
+            raise _located(document, error) from error
+        except RuleError:
+            raise
+        except Exception as error:  # pySigma meets values of unexpected types with all kinds of errors
+            raise _error(document, f"is not a valid Sigma rule: {type(error).__name__}: {error}") from error
 
 
-def _rule_of(document: Document, attack: Attack, is_baseline: bool) -> Rule:
-    _refuse_other_kinds(document)
-    parsed, conditions = _parsed(document)
-    _refuse_affixed_regexes(document)
-    lines = _field_lines(document)
-    digest = hashlib.sha256(document.text.replace("\r\n", "\n").strip().encode()).hexdigest()[:32]
-    tags = tuple(str(tag) for tag in parsed.tags)
-    resolved = attack.resolve(tags)
-    default_level = DEFAULT_BASELINE_LEVEL if is_baseline else DEFAULT_LEVEL
-    return Rule(
-        id=str(parsed.id or uuid.uuid5(_NAMESPACE, digest)),
-        title=parsed.title,
-        level=str(parsed.level or default_level),
-        status=str(parsed.status or ""),
-        author=parsed.author or "",
-        description=parsed.description or "",
-        references=_texts(parsed.references),
-        falsepositives=_texts(parsed.falsepositives),
-        licence=parsed.license or "",
-        tags=tags,
-        tactics=resolved.tactics,
-        techniques=resolved.techniques,
-        unknown_tags=resolved.unknown,
-        logsource=RuleLogsource(
-            (parsed.logsource.product or "").lower(),
-            (parsed.logsource.category or "").lower(),
-            _service(parsed),
-        ),
-        path=document.path,
-        line=document.line,
-        digest=digest,
-        is_baseline=is_baseline,
-        condition=_condition(document, conditions, lines),
-        field_lines=lines,
-    )
-
-
-def _condition(document: Document, conditions: Sequence[Any], lines: Mapping[str, int]) -> Tree:
-    """Translate the conditions of a rule, of which any may hold."""
-
-    def place(field: str) -> str:
-        return f"{document.path}:{lines.get(field, document.line)}"
-
+def _pipeline(path: str, text: str) -> ProcessingPipeline:
+    """Read a processing pipeline. pySigma by default lets it neither run commands nor read files nor the network."""
     try:
-        trees = tuple(tree_of(condition, place) for condition in conditions)
-        condition = trees[0] if len(trees) == 1 else Or(trees)
-        atoms_of(condition)
-    except RecursionError as error:
-        raise _error(document, "its condition is nested too deep", "detection", "condition") from error
-    return condition
+        return ProcessingPipeline.from_yaml(text)
+    except Exception as error:  # as in _parsed
+        raise ConfigError(f"pipeline: `{path}` is not one of pySigma's: {error}") from error
+
+
+def _is_filter(content: Any) -> bool:
+    return isinstance(content, dict) and "filter" in content and "detection" not in content
+
+
+def _section(document: Document) -> str:
+    """Return the key under which the selections stand."""
+    return "filter" if _is_filter(document.content) else "detection"
+
+
+def _digest(document: Document) -> str:
+    return hashlib.sha256(document.text.replace("\r\n", "\n").strip().encode()).hexdigest()[:32]
+
+
+def _logsource(parsed: SigmaRule) -> RuleLogsource:
+    asked = parsed.logsource
+    return RuleLogsource((asked.product or "").lower(), (asked.category or "").lower(), _service(parsed))
 
 
 def _service(parsed: SigmaRule) -> str:
@@ -155,7 +237,7 @@ def _refuse_other_kinds(document: Document) -> None:
     content = document.content
     if not isinstance(content, dict):
         raise _error(document, "is not a Sigma rule: a rule is a map with title, logsource and detection")
-    for kind in ("correlation", "filter", "action"):
+    for kind in ("correlation", "action"):
         if kind in content and "detection" not in content:
             raise _error(document, f"Sigma documents with '{kind}' are not supported: only plain rules are", kind)
     detection = content.get("detection")
@@ -167,24 +249,11 @@ def _refuse_other_kinds(document: Document) -> None:
 
 
 def _refuse_affixed_regexes(document: Document) -> None:
-    for key, _, line in document.keys_under("detection"):
+    for key, _, line in document.keys_under(_section(document)):
         modifiers = key.split("|")[1:]
         if "re" in modifiers and ("startswith" in modifiers or "endswith" in modifiers):
             reason = f"'{key}': a regular expression is searched for anywhere; anchor it by ^ or $ instead"
             raise RuleError(f"{document.path}:{line}", reason)
-
-
-def _parsed(document: Document) -> tuple[SigmaRule, tuple[Any, ...]]:
-    """Parse with pySigma. Raises RuleError for whatever it finds, at the line it is about."""
-    try:
-        rule = SigmaRule.from_dict(document.content, **_backtracking_regexes())
-        return rule, tuple(_condition_trees(rule, document))
-    except sigma.SigmaError as error:
-        raise _located(document, error) from error
-    except RuleError:
-        raise
-    except Exception as error:  # pySigma meets values of unexpected types with all kinds of errors
-        raise _error(document, f"is not a valid Sigma rule: {type(error).__name__}: {error}") from error
 
 
 @cache
@@ -204,13 +273,15 @@ def _condition_trees(rule: SigmaRule, document: Document) -> Iterator[Any]:
             raise _error(document, "the condition must be text, or a list of texts", "detection", "condition")
         tree = condition.parsed
         if tree is None:
-            raise _error(document, f"condition '{condition.condition}' names no selection", "detection", "condition")
+            raise _error(
+                document, f"condition '{condition.condition}' names no selection", _section(document), "condition"
+            )
         yield tree
 
 
 def _located(document: Document, error: sigma.SigmaError) -> RuleError:
     """Find the line an error of pySigma is about."""
-    for key, value, line in document.keys_under("detection"):
+    for key, value, line in document.keys_under(_section(document)):
         reason = _reason_against(key, value)
         if reason is not None:
             return RuleError(f"{document.path}:{line}", reason)
@@ -236,7 +307,7 @@ def _reason_against(key: str, value: Any) -> str | None:
 
 def _field_lines(document: Document) -> dict[str, int]:
     lines: dict[str, int] = {}
-    for key, _, line in document.keys_under("detection"):
+    for key, _, line in document.keys_under(_section(document)):
         lines.setdefault(key.partition("|")[0], line)
     return lines
 

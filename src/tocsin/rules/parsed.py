@@ -10,45 +10,50 @@ import msgspec
 from tocsin import __version__
 from tocsin.errors import RuleError
 from tocsin.rules.attack import Attack
+from tocsin.rules.filters import Filter
 from tocsin.rules.kept import keep, read_kept
+from tocsin.rules.pack import Pack
+from tocsin.rules.preparation import Preparation
 from tocsin.rules.rule import Rule
 
-_KIND = b"tocsin rules 1\n"
+_KIND = b"tocsin rules 2\n"
 
 
 class _Parsed(msgspec.Struct):
     rules: list[Rule]
+    filters: list[Filter]
     errors: list[tuple[str, str]]  # place, reason
 
 
-def load_rules_kept(
-    paths: Sequence[Path], attack: Attack, is_baseline: bool, cache: Path | None
-) -> tuple[list[Rule], list[RuleError]]:
-    """Load rules as `load_rules` does, from `cache` where the same files were parsed by the same versions before."""
+def load_pack_kept(
+    paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation, cache: Path | None
+) -> Pack:
+    """Load as `load_pack` does, from `cache` where the same files were parsed by the same versions before."""
     if cache is None:
-        return _load(paths, attack, is_baseline)
-    path = cache / f"rules-{_key(paths, attack, is_baseline)}.bin"
+        return _load(paths, attack, is_baseline, preparation)
+    path = cache / f"rules-{_key(paths, attack, is_baseline, preparation)}.bin"
     content = read_kept(path, _KIND)
     if content is not None:
         try:
             parsed = msgspec.msgpack.decode(content, type=_Parsed)
-            return parsed.rules, [RuleError(*error) for error in parsed.errors]
+            return Pack(parsed.rules, parsed.filters, [RuleError(*error) for error in parsed.errors])
         except msgspec.DecodeError:
             pass  # of another version that calls itself the same: parsed anew
-    rules, errors = _load(paths, attack, is_baseline)
-    keep(path, _KIND, msgspec.msgpack.encode(_Parsed(rules, [(error.place, error.reason) for error in errors])))
-    return rules, errors
+    pack = _load(paths, attack, is_baseline, preparation)
+    errors = [(error.place, error.reason) for error in pack.errors]
+    keep(path, _KIND, msgspec.msgpack.encode(_Parsed(pack.rules, pack.filters, errors)))
+    return pack
 
 
-def _load(paths: Sequence[Path], attack: Attack, is_baseline: bool) -> tuple[list[Rule], list[RuleError]]:
-    from tocsin.rules.load import load_rules  # pySigma takes half a second to import
+def _load(paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation) -> Pack:
+    from tocsin.rules.load import load_pack  # pySigma takes half a second to import
 
-    return load_rules(paths, attack, is_baseline)
+    return load_pack(paths, attack, is_baseline, preparation)
 
 
-def _key(paths: Sequence[Path], attack: Attack, is_baseline: bool) -> str:
+def _key(paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation) -> str:
     """Name what the rules depend on: every file's name and bytes, and the versions of all that reads them."""
-    versions = [__version__, version("pysigma"), attack.version, str(is_baseline)]
+    versions = [__version__, version("pysigma"), attack.version, str(is_baseline), preparation.digest]
     digest = hashlib.sha256("\0".join(versions).encode())
     for path in paths:
         digest.update(f"\0{path}\0{path.exists()}".encode("utf-8", "surrogateescape"))

@@ -28,6 +28,14 @@ class RuleLogsource:
             and (not self.category or self.category in logsource.categories)
         )
 
+    def contains(self, other: "RuleLogsource") -> bool:
+        """Say whether what another one asks for is all within what this one does."""
+        return (
+            self.product in ("", other.product)
+            and self.category in ("", other.category)
+            and self.service in ("", other.service)
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Rule:
@@ -35,6 +43,7 @@ class Rule:
 
     id: str  # the rule's UUID; where it has none, one derived from its content
     title: str
+    name: str  # by which filters may call it; "" for none
     level: str  # one of LEVELS
     status: str
     author: str

@@ -6,7 +6,7 @@ must not."""
 import argparse
 import sys
 
-from tocsin.commands.options import config_of, path
+from tocsin.commands.options import add_preparation, config_of, path
 from tocsin.plain import plain
 
 HELP = "load and compile rules, and run their test events"
@@ -19,13 +19,14 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders (default: built-in pack)")
+    add_preparation(parser)
 
 
 def main(parsed: argparse.Namespace) -> int:
-    config_of(parsed)
-    from tocsin.pipeline.rules import check
+    config = config_of(parsed)
+    from tocsin.pipeline.rules import check, preparation_of
 
-    report = check(parsed.paths)
+    report = check(parsed.paths, preparation_of(config))
     for problem in report.problems:
         print(plain(str(problem)), file=sys.stderr)
     print(

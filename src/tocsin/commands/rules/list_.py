@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from tocsin.commands.options import config_of, path
+from tocsin.commands.options import add_preparation, config_of, path
 from tocsin.plain import plain
 
 HELP = "list the rules of a folder, or the built-in pack"
@@ -16,15 +16,16 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders (default: built-in pack)")
+    add_preparation(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON array")
 
 
 def main(parsed: argparse.Namespace) -> int:
-    config_of(parsed)
-    from tocsin.pipeline.rules import load_rule_set
+    config = config_of(parsed)
+    from tocsin.pipeline.rules import load_rule_set, preparation_of
     from tocsin.rules.attack import Attack
 
-    rule_set = load_rule_set(Attack.load(), parsed.paths, builtin=not parsed.paths)
+    rule_set = load_rule_set(Attack.load(), parsed.paths, builtin=not parsed.paths, preparation=preparation_of(config))
     if parsed.json:
         import orjson
 
