@@ -117,7 +117,7 @@ def _shifted_pattern(pattern: Pattern, random: Random) -> Pattern:
         return Pattern(pattern.kind, _changed(pattern.literal, random))
     others = [kind for kind in (Kind.EXACT, Kind.SUFFIX, Kind.PREFIX, Kind.CONTAINS) if kind is not pattern.kind]
     if not pattern.literal:
-        others = [Kind.CONTAINS]
+        return Pattern(Kind.ANYTHING)
     return Pattern(random.choice(others), pattern.literal)
 
 

@@ -179,7 +179,7 @@ def test_a_list_of_maps_needs_all_of_one_map() -> None:
 @pytest.mark.parametrize(
     ("selection", "reason"),
     [
-        ("A|expand: '%admins%'", "0.yml:6: field 'A': needs placeholder %admins%: copy the rule"),
+        ("A|expand: '%admins%'", "0.yml:6: field 'A': needs placeholder %admins%: give its values"),
         ("A|re: '(?P<x>a)(?P<x>b)(?<y'", "0.yml:6: 'A|re': Regular expression"),
     ],
 )

@@ -32,6 +32,7 @@ from tocsin.schema.normalise import normalise
 
 EVERY = int(os.environ.get("TOCSIN_ORACLE_EVERY", "8"))
 EVENTS_OF_EACH_KIND = 3 if EVERY > 1 else 200  # and recording
+HYPOTHESIS_EXAMPLES = 300 if EVERY > 1 else 20_000
 MUTANT_ROUNDS = 2 if EVERY > 1 else 20
 INGEST_US = 1_790_000_000_000_000
 SMALLEST_MEMORIES = [Memory(0, 0, 0, 0), Memory(200, 5, 3, 2), Memory(5_000, 40, 20, 4)]
@@ -87,7 +88,7 @@ def test_the_smallest_memories_change_nothing(rules: list[Rule], cases: dict[str
 
 @pytest.mark.slow
 def test_of_rules_with_one_atom_dropped_or_shifted_nearly_all_are_caught(
-    rules: list[Rule], cases: dict[str, list[Case]], variables: Variables
+    rules: list[Rule], cases: dict[str, list[Case]]
 ) -> None:
     """Those that are not caught are equivalent, or of rules with more atoms than are asked about."""
     missed, count = [], 0
@@ -97,9 +98,7 @@ def test_of_rules_with_one_atom_dropped_or_shifted_nearly_all_are_caught(
         matcher = Matcher(changed for _, changed, _, _ in mutants.values())
         count += len(mutants)
         for rule, _, atom, change in mutants.values():
-            if not any(differences(matcher, cases[rule.id])) and not any(
-                differences(matcher, cases_of(rule, variables, at_most=10_000))
-            ):
+            if not any(differences(matcher, cases[rule.id])):
                 missed.append(f"{rule.path}: {atom} {change}")
     for line in missed:
         print(line)
@@ -158,7 +157,7 @@ def stratified(shared_data: Path, at_most: int) -> Iterator[Event]:
 FIELDS = ["A", "B", "Threat Name", "a.b", "EventID"]
 CHARACTERS = st.sampled_from([*"aAkKsS.*?\\ -/%\n\0", "\u212a", "\u017f", "\u0130", "\u00df", "\u1e9e", "\u03c2"])
 TEXTS = st.text(CHARACTERS, max_size=5)
-NUMBERS = st.sampled_from([0, 1, 1.0, -2, 2.5, 10**30, True, False])
+NUMBERS = st.sampled_from([0, 1, 1.0, -2, 2.5, 2**60 + 1, True, False])
 VALUES = st.one_of(TEXTS, NUMBERS, st.none())
 TEXT_MODIFIERS = ["", "|contains", "|startswith", "|endswith", "|cased", "|contains|cased", "|windash", "|contains|all"]
 REGEXES = ["a", "^a$", "^a.k$", "a(?=k)", "(a)\\1", "[^a]+k", "a{2}", "k|^$", "\\bs", "a.", "(?i)K"]
@@ -205,7 +204,11 @@ EVENTS = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(
+    max_examples=int(os.environ.get("HYP", "300")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 @given(st.lists(DETECTIONS, min_size=1, max_size=4), st.lists(EVENTS, min_size=1, max_size=6), st.data())
 def test_made_up_rules_match_made_up_events_as_in_the_oracle(
     detections: list[dict[str, Any]], events: list[dict[str, Any]], data: st.DataObject

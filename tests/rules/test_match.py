@@ -80,3 +80,7 @@ def test_matches_are_the_same_however_much_is_remembered(memory: Memory) -> None
     for number in range(60):
         event = event_of({"A": f"a{number % 30}"}, Logsource("windows", f"service {number % 5}"))
         assert bool(matcher.match(event)) == (number % 10 in (1, 3))
+
+
+def test_a_whole_number_that_a_float_cannot_hold_is_compared_exactly() -> None:
+    assert firing([f"A: {2**60 + 1}", f"A: {2**60}"], {"A": 2**60 + 1}) == [f"A: {2**60 + 1}"]

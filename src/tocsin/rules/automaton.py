@@ -88,6 +88,26 @@ def regex_expression(pattern: str, flags: str) -> Expression | None:
     return _LARGE_REPEAT.sub(_unlimited, pattern).encode(), options
 
 
+def exact_expression(pattern: str, flags: str) -> Expression | None:
+    """Write a regular expression as one that means the same on text of ASCII; None for what engines may read otherwise.
+
+    Hyperscan may refuse it all the same.
+    """
+    if not pattern.isascii() or _UNSURE.search(pattern) or _LARGE_REPEAT.sub(_unlimited, pattern) != pattern:
+        return None
+    options = _COMMON | hyperscan.HS_FLAG_ALLOWEMPTY
+    for flag in flags:
+        options |= _FLAGS[flag]
+    if "m" not in flags:
+        pattern = _PARTS.sub(lambda part: r"\z" if part[0] == "$" else part[0], pattern)
+    return pattern.encode(), options
+
+
+_PARTS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|\$", re.DOTALL)  # a class, an escape, the end of the text
+# Escapes but for the common ones, groups but for plain ones, POSIX classes, a repeat without a lower limit, `#` and the
+# brackets of a class within a class.
+_UNSURE = re.compile(r"\\[^dwsDWSbnrtf.\\/\-+*?()\[\]{}|^$\"' :=,;<>%&@!~`_]|\(\?(?!:)|\[:|\{,|\[[^\]]*\[")
+
 # A large repeat takes minutes to compile; without a limit the expression finds more. In a class a brace is no repeat.
 _LARGE_REPEAT = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\{(\d+),?(\d*)\}", re.DOTALL)
 _LARGE = 16

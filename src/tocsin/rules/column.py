@@ -1,12 +1,12 @@
 """From a field's value to a number that stands for the atoms that hold for it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tocsin.rules.atom import Atom, CidrAtom, CompareAtom, ExistsAtom, NullAtom, RegexAtom, TextAtom, TimePartAtom
 from tocsin.rules.automata import Automata
-from tocsin.rules.automaton import expression_of, regex_expression
+from tocsin.rules.automaton import exact_expression, expression_of, regex_expression
 from tocsin.rules.patterns import Kind, Pattern, test_of
 from tocsin.rules.regexes import search_of
 from tocsin.rules.text import fold, text_of
@@ -14,6 +14,7 @@ from tocsin.rules.values import compares, has_time_part, within_network
 
 _MAX_REMEMBERED_CHARACTERS = 2048  # of one value: longer ones hardly come again
 _MAX_TIMEOUTS = 4  # of one field of an event: so long an event may hold up the others
+_MAX_FOUND = 50_000  # of one column
 _FEW = 4  # so many patterns are searched one by one quicker than by an automaton
 
 
@@ -70,18 +71,21 @@ class Column(dict[Any, int]):
         super().__init__()
         self._symbols = symbols
         self._scalars: dict[tuple[type, Any], int] = {}
+        self._by_found: dict[tuple[int, ...], int] = {}  # what was found, in the order it was -> its symbol
         self._present = _numbers(atoms, lambda atom: isinstance(atom, ExistsAtom) and atom.is_wanted)
         self._null = _numbers(atoms, lambda atom: isinstance(atom, NullAtom))
         absent = _numbers(atoms, lambda atom: isinstance(atom, ExistsAtom) and not atom.is_wanted)
         self.when_missing = self._null | absent
-        self._folded = _Texts(
+        folded = _Texts(
             {n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and not a.is_cased}, {}, automata
         )
-        self._cased = _Texts(
+        cased = _Texts(
             {n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and a.is_cased},
             {n: a for n, a in atoms.items() if isinstance(a, RegexAtom)},
             automata,
         )
+        self._folded = None if folded.is_empty else folded
+        self._cased = None if cased.is_empty else cased
         self._networks = [(n, within_network(a.network)) for n, a in atoms.items() if isinstance(a, CidrAtom)]
         self._values = [(n, compares(a.operator, a.limit)) for n, a in atoms.items() if isinstance(a, CompareAtom)]
         self._values += [(n, has_time_part(a.part, a.number)) for n, a in atoms.items() if isinstance(a, TimePartAtom)]
@@ -97,10 +101,16 @@ class Column(dict[Any, int]):
         if type(value) is not str:
             return self._symbol_of_scalar(value)
         timed_out: list[int] = []
-        hits = self._hits(value, timed_out)
-        self._symbols.timeouts.update(timed_out)
-        symbol = self._symbols.number_of(hits | self._present)
-        if not timed_out and len(value) <= _MAX_REMEMBERED_CHARACTERS and self._symbols.has_room(len(value) + 50):
+        found = tuple(self._found(value, timed_out))
+        symbol = self._by_found.get(found)
+        if symbol is None:
+            symbol = self._symbols.number_of(self._present.union(found))
+            if len(self._by_found) >= _MAX_FOUND:
+                self._by_found.clear()
+            self._by_found[found] = symbol
+        if timed_out:
+            self._symbols.timeouts.update(timed_out)
+        elif len(value) <= _MAX_REMEMBERED_CHARACTERS and self._symbols.has_room(len(value) + 50):
             self[value] = symbol
         return symbol
 
@@ -112,7 +122,7 @@ class Column(dict[Any, int]):
         hits = self._present | self._null if not found or None in found else self._present
         timed_out: list[int] = []
         for value in found:
-            hits |= self._hits(value, timed_out)
+            hits = hits.union(self._found(value, timed_out))
         self._symbols.timeouts.update(timed_out)
         return self._symbols.number_of(hits)
 
@@ -120,6 +130,7 @@ class Column(dict[Any, int]):
         """Forget all values."""
         self.clear()
         self._scalars.clear()
+        self._by_found.clear()
 
     def _symbol_of_scalar(self, value: Any) -> int:
         key = (type(value), value)
@@ -130,15 +141,18 @@ class Column(dict[Any, int]):
                 self._scalars[key] = symbol
         return symbol
 
-    def _hits(self, value: Any, timed_out: list[int]) -> frozenset[int]:
+    def _found(self, value: Any, timed_out: list[int]) -> list[int]:
         """Return the atoms that hold for one value; those that ran out of time are added to `timed_out`."""
-        hits = {number for number, test in self._values if test(value)}
+        found = [number for number, test in self._values if test(value)] if self._values else []
         text = value if type(value) is str else text_of(value)
         if text is not None:
-            hits.update(self._folded.find(fold(text), timed_out))
-            hits.update(self._cased.find(text, timed_out))
-            hits.update([number for number, test in self._networks if test(text)])
-        return frozenset(hits)
+            if self._folded:
+                found += self._folded.find(fold(text), timed_out)
+            if self._cased:
+                found += self._cased.find(text, timed_out)
+            if self._networks:
+                found += [number for number, test in self._networks if test(text)]
+        return found
 
 
 class _Texts:
@@ -150,6 +164,7 @@ class _Texts:
         self._tests: list[tuple[int, Callable[[str], bool]]] = []
         self._regexes: list[tuple[int, Callable[[str], bool]]] = []  # that no automaton knows
         self._confirm: dict[int, Callable[[str], bool]] = {}
+        self._sure: set[int] = set()  # of these: those that need no confirmation in ASCII
         searched = {}
         for number, pattern in patterns.items():
             if pattern.kind is Kind.EXACT:
@@ -165,6 +180,12 @@ class _Texts:
             expressions = {number: expression_of(pattern) for number, pattern in searched.items()}
         for number, atom in regexes.items():
             search = search_of(atom.pattern, atom.flags)
+            exact = exact_expression(atom.pattern, atom.flags)
+            if exact is not None and automata.can_search(exact):
+                expressions[number] = exact
+                self._sure.add(number)
+                self._confirm[number] = search
+                continue
             expression = regex_expression(atom.pattern, atom.flags)
             if expression is None or not automata.can_search(expression):
                 self._regexes.append((number, search))
@@ -173,31 +194,50 @@ class _Texts:
                 self._confirm[number] = search
         self._automaton = automata.of(expressions) if expressions else None
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self._exact or self._always or self._tests or self._regexes or self._automaton)
+
     def find(self, text: str, timed_out: list[int]) -> list[int]:
         """Return the numbers that hold for a text; those that ran out of time are added to `timed_out`."""
         found = [*self._always, *self._exact.get(text, ())]
-        found += [number for number, test in self._tests if test(text)]
+        if self._tests:
+            found += [number for number, test in self._tests if test(text)]
         doubtful = self._regexes
         if self._automaton:
             if not text:  # an automaton finds nothing there, but a regular expression may
                 doubtful = [*doubtful, *self._confirm.items()]
-            elif candidates := self._automaton.find(text.encode()):
-                confirm = self._confirm
-                if confirm:
-                    found += [number for number in candidates if number not in confirm]
-                    doubtful = [*doubtful, *((number, confirm[number]) for number in candidates if number in confirm)]
+            else:
+                candidates = self._automaton.find(text.encode())
+                if self._confirm and candidates:
+                    is_sure = self._sure if text.isascii() else ()
+                    confirm = self._confirm
+                    doubtful = [*doubtful]
+                    for number in candidates:
+                        search = confirm.get(number)
+                        if search is None or number in is_sure:
+                            found.append(number)
+                        else:
+                            doubtful.append((number, search))
                 else:
                     found += candidates
-        for number, search in doubtful:
-            if len(timed_out) >= _MAX_TIMEOUTS:
-                timed_out.append(number)
-                continue
-            try:
-                if search(text):
-                    found.append(number)
-            except TimeoutError:
-                timed_out.append(number)
+        if doubtful:
+            _decide(doubtful, text, found, timed_out)
         return found
+
+
+def _decide(
+    doubtful: Sequence[tuple[int, Callable[[str], bool]]], text: str, found: list[int], timed_out: list[int]
+) -> None:
+    for number, search in doubtful:
+        if len(timed_out) >= _MAX_TIMEOUTS:
+            timed_out.append(number)
+            continue
+        try:
+            if search(text):
+                found.append(number)
+        except TimeoutError:
+            timed_out.append(number)
 
 
 def _numbers(atoms: Mapping[int, Atom], is_one: Callable[[Atom], bool]) -> frozenset[int]:

@@ -190,7 +190,7 @@ class _Reader:
     def _parsed(self, document: Document, content: Any) -> tuple[SigmaRule, tuple[Any, ...]]:
         """Parse with pySigma. Raises RuleError for whatever it finds, at the line it is about."""
         try:
-            rule = SigmaRule.from_dict(content, **_backtracking_regexes())
+            rule = SigmaRule.from_dict(_exact(content), **_backtracking_regexes())
             for pipeline in self._pipelines:
                 pipeline.apply(rule)
             return rule, tuple(_condition_trees(rule, document))
@@ -200,6 +200,19 @@ class _Reader:
             raise
         except Exception as error:  # pySigma meets values of unexpected types with all kinds of errors
             raise _error(document, f"is not a valid Sigma rule: {type(error).__name__}: {error}") from error
+
+
+def _exact(content: Any, key: str = "") -> Any:
+    """Write whole numbers that a float cannot hold as text, as which they are compared: pySigma makes floats of them."""
+    if isinstance(content, dict):
+        return {name: _exact(value, str(name)) for name, value in content.items()}
+    if isinstance(content, list):
+        return [_exact(value, key) for value in content]
+    is_large = type(content) is int and abs(content) > _LARGEST_EXACT
+    return str(content) if is_large and "|" not in key else content
+
+
+_LARGEST_EXACT = 2**53
 
 
 def _pipeline(path: str, text: str) -> ProcessingPipeline:

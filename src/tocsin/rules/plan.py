@@ -49,7 +49,11 @@ class Plan:
         """
         self.verdicts: dict[Signature, Any] = {}
         self._symbols = symbols
-        readings = [_Reading(part, layers[first:], first, spellings, symbols) for first, part in enumerate(parts)]
+        firsts = (0, 1) if layers[0] else (1, 1)  # an empty overlay, which all events of the shape have, adds nothing
+        places = {first: Places(layers[first:]) for first in firsts}
+        readings = [
+            _Reading(part, places[first], first, spellings, symbols) for part, first in zip(parts, firsts, strict=True)
+        ]
         slots = sorted({slot for reading in readings for slot in reading.slots}, key=lambda slot: slot.layer)
         self._overlay_keys = [slot.key for slot in slots if slot.layer == 0]
         self._get = _getter([slot.key for slot in slots if slot.layer == 1])
@@ -103,12 +107,12 @@ class _Slot:
 class _Reading:
     """What one part reads of events with certain keys."""
 
-    def __init__(self, part: Part, layers: Layers, first: int, spellings: Spellings, symbols: Symbols) -> None:
+    def __init__(self, part: Part, places: Places, first: int, spellings: Spellings, symbols: Symbols) -> None:
+        """`places`: of the fields in the layers from the `first` one on."""
         self.part = part
         self.slots: list[_Slot] = []
         self.constants = set(part.constants)
         self.computed: list[Compute] = []
-        places = Places(layers)
         for name, column in part.columns.items():
             place = places[name]
             if place is not None:

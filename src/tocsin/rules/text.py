@@ -25,7 +25,7 @@ def text_of(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    if isinstance(value, int) and value.bit_length() > 64:  # decimal digits of hostile numbers take quadratic time
+    if isinstance(value, int) and value.bit_length() > 4096:  # decimal digits of hostile numbers take quadratic time
         return hex(value)
     return str(value) if isinstance(value, (int, float)) else None
 

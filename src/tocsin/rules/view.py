@@ -1,6 +1,7 @@
 """What a rule sees of an event: the values of a field, looked up as Sigma does, each prepared once."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from tocsin.rules.text import fold, text_of
@@ -10,6 +11,7 @@ Layers = tuple[Mapping[str, Any], ...]  # the first one that has a field gives i
 VALUE_SEPARATOR = "\0\x1f\0"  # between values that are searched at one go
 _MISSING = object()
 _MAX_SHAPES = 2048
+_MAX_KNOWN_NAME = 64  # characters
 _MAX_REMEMBERED_CHARACTERS = 8192  # of the keys of one event
 _MAX_REMEMBERED_KEYS = 256  # an event with more has no shape that comes again
 
@@ -129,6 +131,11 @@ class Places(dict[str, tuple[int, str] | None]):
 
 
 def _without_case_and_blanks(name: str) -> str:
+    return _known_name(name) if len(name) <= _MAX_KNOWN_NAME else fold(name).replace(" ", "")
+
+
+@lru_cache(maxsize=16_384)
+def _known_name(name: str) -> str:
     return fold(name).replace(" ", "")
 
 

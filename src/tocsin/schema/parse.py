@@ -37,8 +37,7 @@ def parse(raw: bytes) -> tuple[dict[str, Any], bytes, tuple[str, ...]]:
         _refuse_too_deep(parsed)
         hint = "; `jq -c '.[]'` writes its elements a line each" if type(parsed) is list else ""
         raise DecodeError("not_an_object", f"the record is JSON, but {_KINDS[type(parsed)]} instead of an object{hint}")
-    # An array takes two bytes, an object inside another five, as in `{"":}`.
-    if len(raw) > 5 * MAX_DEPTH or (len(raw) > 2 * MAX_DEPTH and b"[" in raw):
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:  # with fewer it cannot be too deep
         _refuse_too_deep(parsed)
     return parsed, raw, flags
 
