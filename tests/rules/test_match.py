@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.rules.writing import event_of, loaded, matcher_of, rule_text
+from tests.rules.writing import event_of, firing, loaded, matcher_of, rule_text
 from tocsin.event import Logsource
 from tocsin.rules.match import Matcher, Memory
 

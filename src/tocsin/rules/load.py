@@ -203,7 +203,7 @@ class _Reader:
 
 
 def _exact(content: Any, key: str = "") -> Any:
-    """Write whole numbers that a float cannot hold as text, as which they are compared: pySigma makes floats of them."""
+    """Write whole numbers that a float cannot hold as text: pySigma makes floats of them."""
     if isinstance(content, dict):
         return {name: _exact(value, str(name)) for name, value in content.items()}
     if isinstance(content, list):
