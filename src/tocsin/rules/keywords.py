@@ -47,11 +47,13 @@ class Keywords:
         is_always = not all(runs)
         self._first_look = None if is_always else automata.of({0: (_ESCAPES, _FLAGS), **_expressions(runs)})
 
-    def find(self, json: bytes, view: Callable[[], View]) -> frozenset[int]:
-        """Return the atoms that hold. `json`: the event as it came; `view`: what the rules see of it."""
-        if self._first_look and not self._first_look.find(json):
-            return frozenset()
-        seen = view()
+    @property
+    def first_look(self) -> Callable[[bytes], object]:
+        """A look at the event as it came: what is false says that none of the atoms holds."""
+        return _always if self._first_look is None else self._first_look.find
+
+    def find(self, seen: View) -> frozenset[int]:
+        """Return the atoms that hold for an event."""
         found = []
         if self._joined:
             joined = seen.joined_texts()
@@ -67,6 +69,10 @@ class Keywords:
             except TimeoutError:
                 self._on_timeout(number)
         return frozenset(found)
+
+
+def _always(_: bytes) -> bool:
+    return True
 
 
 def _expressions(runs: list[str]) -> dict[int, Expression]:

@@ -176,7 +176,10 @@ _COMPARE: dict[str, Callable[[str, str], bool]] = {
 
 
 def _keyword_reader(keywords: Keywords, spellings: Spellings, symbols: Symbols) -> Compute:
+    first_look = keywords.first_look
+    nothing = symbols.number_of(frozenset())
+
     def read(layers: Layers, json: bytes) -> int:
-        return symbols.number_of(keywords.find(json, lambda: View(layers[1:], spellings)))
+        return symbols.number_of(keywords.find(View(layers[1:], spellings))) if first_look(json) else nothing
 
     return read

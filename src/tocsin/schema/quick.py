@@ -3,6 +3,7 @@
 What a quick reader cannot be sure of it leaves to the plain way of `normalise`; both give the same event.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -226,14 +227,55 @@ _system_values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(
 
 def _time_of(moment: str, ingest_us: int, timezone: tzinfo | None) -> tuple[int, tuple[str, ...]]:
     """Return microseconds since 1970, and flags. `timezone`: of a time that names none; None: UTC, and no flag."""
-    if len(moment) > LONGEST_CHARS or moment[4:5] != "-":
+    if len(moment) > LONGEST_CHARS:
+        raise ValueError
+    rest = moment[19:]
+    flags: tuple[str, ...] = ()
+    zone: tzinfo = UTC
+    if rest[-1:] == "Z":
+        rest = rest[:-1]
+    elif timezone is not None:
+        zone, flags = timezone, _ASSUMED
+    if not rest:
+        time_us = _SECONDS[moment[:19], zone]
+    elif rest[0] == "." and rest.isascii() and rest[1:].isdecimal():
+        time_us = _SECONDS[moment[:19], zone] + int(rest[1:7]) * _TO_MICROSECONDS[len(rest)]
+    else:
+        time_us, flags = _other_time(moment, timezone)
+    return time_us, (*flags, "future_time") if is_in_future(time_us, ingest_us) else flags
+
+
+_ASSUMED = ("assumed_timezone",)
+_TO_MICROSECONDS = (0, 0, 100_000, 10_000, 1_000, 100, 10, *[1] * LONGEST_CHARS)  # by the length of ".123"
+
+
+class _Seconds(dict[tuple[str, tzinfo], int]):
+    """Microseconds since 1970 of whole seconds such as `2026-01-12 06:00:00`: events of one second come together."""
+
+    def __missing__(self, key: tuple[str, tzinfo]) -> int:
+        text, zone = key
+        if not _PLAIN_SECOND.fullmatch(text):
+            raise ValueError
+        time_us = microseconds(datetime.fromisoformat(text).replace(tzinfo=zone))
+        if time_us is None:
+            raise ValueError
+        if len(self) >= _MAX_SECONDS:
+            self.clear()
+        self[key] = time_us
+        return time_us
+
+
+_PLAIN_SECOND = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII)
+_MAX_SECONDS = 10_000
+_SECONDS = _Seconds()
+
+
+def _other_time(moment: str, timezone: tzinfo | None) -> tuple[int, tuple[str, ...]]:
+    if moment[4:5] != "-":
         raise ValueError
     at = datetime.fromisoformat(moment)
-    flags: tuple[str, ...] = ()
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=timezone or UTC)
-        flags = ("assumed_timezone",) if timezone else ()
-    time_us = microseconds(at)
+    is_assumed = at.tzinfo is None and timezone is not None
+    time_us = microseconds(at if at.tzinfo else at.replace(tzinfo=timezone or UTC))
     if time_us is None:
         raise ValueError
-    return time_us, (*flags, "future_time") if is_in_future(time_us, ingest_us) else flags
+    return time_us, _ASSUMED if is_assumed else ()
