@@ -1,7 +1,9 @@
 """The rules in force: the built-in pack and the user's own."""
 
+import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
@@ -60,6 +62,13 @@ def load_rule_set(
     missing = [f"rules: there is no file or folder `{path}`" for path in extra if not path.exists()]
     if missing:
         raise ConfigError(*missing)
+    with _no_collection():
+        return _loaded(attack, extra, builtin, cache, preparation)
+
+
+def _loaded(
+    attack: Attack, extra: Sequence[Path], builtin: bool, cache: Path | None, preparation: Preparation
+) -> RuleSet:
     folders = [(name == "baseline", builtin_folder() / name) for name in ("baseline", "detections")] if builtin else []
     packs = [load_pack_kept([folder], attack, is_baseline, UNPREPARED, cache) for is_baseline, folder in folders]
     packs.append(load_pack_kept(extra, attack, False, preparation, cache))
@@ -73,6 +82,18 @@ def load_rule_set(
         raise ConfigError("rules: not one of them can be used", *(str(error) for error in errors))
     matcher, uncompiled = compile_rules(rules, cache)
     return RuleSet(rules, matcher, rules_digest(rules), [*errors, *unused, *uncompiled])
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Let the collector of cycles rest: hundreds of thousands of objects are made here to stay."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _no_rule(paths: Sequence[Path]) -> ConfigError:

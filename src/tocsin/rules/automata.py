@@ -51,11 +51,16 @@ class Automata:
         self._used[key] = answer
         return answer == _ACCEPTED
 
+    @property
+    def were_kept(self) -> bool:
+        """Whether the automata of these rules were found on the disk."""
+        return bool(self._known)
+
     def save(self) -> None:
         """Keep what was made, if any of it is new; where that cannot be, the next start takes longer."""
         if self._path is None or self._used.keys() <= self._known.keys():
             return
-        keep(self._path, _KIND, msgspec.msgpack.encode(self._used))
+        keep(self._path, _KIND, msgspec.msgpack.encode(self._known | self._used))
 
     def _loaded(self, key: str) -> "hyperscan.Database | None":
         content = self._known.get(key)

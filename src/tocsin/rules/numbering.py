@@ -1,6 +1,7 @@
 """Number the atoms of all rules, and rank them by how common they are."""
 
 from collections.abc import Mapping
+from functools import cache
 
 from tocsin.rules.atom import (
     Atom,
@@ -34,16 +35,15 @@ class NumberedAtoms:
 
     def add(self, tree: Tree) -> frozenset[int]:
         """Number the atoms of a rule; return their numbers."""
-        atoms = dict.fromkeys(atoms_of(tree))  # in their order: what is kept on disk goes by these numbers
-        for atom in atoms:
-            if atom not in self.numbers:
-                self._add(atom)
-        asked = frozenset(self.numbers[atom] for atom in atoms)
+        asked = set()
+        for atom in atoms_of(tree):  # in their order: what is kept on disk goes by these numbers
+            number = self.numbers.get(atom)
+            asked.add(self._add(atom) if number is None else number)
         for number in asked:
             self._uses[number] += 1
-        return asked
+        return frozenset(asked)
 
-    def _add(self, atom: Atom) -> None:
+    def _add(self, atom: Atom) -> int:
         number = self.numbers[atom] = len(self.atoms)
         self.atoms.append(atom)
         field = ""
@@ -53,10 +53,11 @@ class NumberedAtoms:
             self.keywords[number] = atom
         else:
             field = atom.field
-            if isinstance(atom, TextAtom) and _name_of(atom) == "eventid":
+            if isinstance(atom, TextAtom) and _plain_name(atom.field) == "eventid":
                 self.about_code[number] = atom
         self.fields.append(field)
         self._uses.append(0)
+        return number
 
     def weakness(self) -> list[float]:
         """Rank atoms by how many events they hold for, roughly: what many rules ask for is common."""
@@ -88,15 +89,16 @@ class NumberedAtoms:
         return test_of(atom.pattern)(code if atom.is_cased else fold(code))
 
 
-def _name_of(atom: TextAtom) -> str:
-    return fold(atom.field).replace(" ", "")
+@cache
+def _plain_name(field: str) -> str:
+    return fold(field).replace(" ", "")
 
 
 def _weakness(atom: Atom) -> float:
     """Rank atoms by how many events they hold for: long literals at a known end of the text for the fewest."""
     match atom:
         case TextAtom(field, pattern):
-            if fold(field).replace(" ", "") in _ROUTING_FIELDS:
+            if _plain_name(field) in _ROUTING_FIELDS:
                 return 100_000
             if pattern.kind is Kind.ANYTHING:
                 return 10_000

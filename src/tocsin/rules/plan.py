@@ -23,7 +23,7 @@ class Part:
 
     rules: frozenset[int]  # by index: those that may match where one of their witnesses holds
     always: Sequence[int]  # those that have to be evaluated whatever holds
-    holds: Sequence[Holds]  # of all rules, by index
+    holds: Mapping[int, Holds]  # of all rules, by index
     by_witness: Mapping[int, Sequence[int]]  # atom -> rules, of all there are, that may match where it holds
     columns: Mapping[str, Column]  # by field name
     constants: frozenset[int]  # atoms that hold for every event of the kind

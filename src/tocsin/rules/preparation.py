@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tocsin.errors import ConfigError
 
 Variables = Mapping[str, tuple[str, ...]]  # name of a placeholder -> its values, written as in a rule
@@ -46,6 +44,8 @@ def _variables(path: Path, problems: list[str]) -> dict[str, tuple[str, ...]]:
     text = _text(path, problems)
     if text is None:
         return {}
+    import yaml  # here, for most have no variables
+
     try:
         content: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:

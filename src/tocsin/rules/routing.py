@@ -15,6 +15,37 @@ from tocsin.rules.tree import Holds, compiled, necessary
 _MAX_REMEMBERED_CODE = 64  # characters: a longer event id is hostile
 
 
+class _Conditions(dict[int, Holds]):
+    """Conditions of rules by index, each compiled when it is first asked for."""
+
+    def __init__(self, rules: Sequence[Rule], atoms: NumberedAtoms) -> None:
+        super().__init__()
+        self._rules = rules
+        self._atoms = atoms
+
+    def __missing__(self, index: int) -> Holds:
+        holds = self[index] = compiled(self._rules[index].condition, self._atoms.numbers)
+        return holds
+
+
+class _Columns(dict[str, Column]):
+    """Columns by field name, each made when it is first asked for."""
+
+    def __init__(self, atoms: NumberedAtoms, symbols: Symbols, automata: Automata) -> None:
+        super().__init__()
+        self._atoms = atoms.by_field()
+        self._symbols = symbols
+        self._automata = automata
+
+    def __missing__(self, name: str) -> Column:
+        column = self[name] = Column(self._atoms[name], self._symbols, self._automata)
+        return column
+
+    def make_all(self) -> None:
+        for name in self._atoms:
+            self[name]
+
+
 class Routing:
     """All rules, with what each asks for, by the kinds of events they are for. Remembers `max_kinds` kinds."""
 
@@ -23,7 +54,7 @@ class Routing:
         self._automata = automata
         self._symbols = symbols
         self._max_kinds = max_kinds
-        self._holds: list[Holds] = []
+        self._holds = _Conditions(rules, self.atoms)
         self._asked: list[frozenset[int]] = []  # atoms of each rule
         self._codes: list[frozenset[str] | None] = []  # event ids each rule is about; None: any
         self._by_rule_logsource: dict[RuleLogsource, list[int]] = {}
@@ -31,15 +62,16 @@ class Routing:
             asked = self.atoms.add(rule.condition)
             self._asked.append(asked)
             self._codes.append(self.atoms.codes_of(rule.condition, asked))
-            self._holds.append(compiled(rule.condition, self.atoms.numbers))
             self._by_rule_logsource.setdefault(rule.logsource, []).append(index)
         self._witnesses = self._strongest(rules)
         self._by_witness: dict[int, list[int]] = {}
         for index, witnesses in enumerate(self._witnesses):
             for number in witnesses or ():
                 self._by_witness.setdefault(number, []).append(index)
-        self._columns = {name: Column(atoms, symbols, automata) for name, atoms in self.atoms.by_field().items()}
-        automata.save()
+        self._columns = _Columns(self.atoms, symbols, automata)
+        if not automata.were_kept:  # a new set of rules: all is compiled now, and found again by the next start
+            self._columns.make_all()
+            automata.save()
         self._by_logsource: dict[Logsource, tuple[list[int], list[int]]] = {}
         self._kinds: dict[tuple[Logsource, str], tuple[Part, Part]] = {}
         self._keywords: dict[frozenset[int], Keywords] = {}
@@ -111,12 +143,8 @@ class Routing:
 
     def _strongest(self, rules: Sequence[Rule]) -> list[frozenset[int] | None]:
         """Return atoms of each rule of which one holds wherever it does, the rarest there are; None for none."""
-        weakness, numbers = self.atoms.weakness(), self.atoms.numbers
-        found: list[frozenset[int] | None] = []
-        for rule in rules:
-            atoms = necessary(rule.condition, lambda atom: weakness[numbers[atom]])
-            found.append(None if atoms is None else frozenset(numbers[atom] for atom in atoms))
-        return found
+        weakness = self.atoms.weakness()
+        return [necessary(rule.condition, self.atoms.numbers, weakness) for rule in rules]
 
     def _count_timeout(self, number: int) -> None:
         self._symbols.timeouts[number] += 1

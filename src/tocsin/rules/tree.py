@@ -101,20 +101,23 @@ def must_hold(tree: Tree, known: Callable[[Atom], bool | None]) -> bool:
     return any(must_hold(part, known) for part in tree.of)
 
 
-def necessary(tree: Tree, weakness: Callable[[Atom], float]) -> frozenset[Atom] | None:
-    """Return atoms of which one holds wherever the tree does; None where there are no such atoms.
+def necessary(tree: Tree, numbers: Mapping[Atom, int], weakness: Sequence[float]) -> frozenset[int] | None:
+    """Return numbers of atoms of which one holds wherever the tree does; None where there are no such atoms.
 
-    `weakness` of an atom: how many events it holds for, roughly; of several choices the strongest is taken.
+    `weakness` of an atom, by number: how many events it holds for, roughly; of several choices the strongest is taken.
     """
     match tree:
         case Leaf(atom):
-            return frozenset((atom,))
+            return frozenset((numbers[atom],))
         case Not():
             return None
         case And(of):
-            choices = [found for part in of if (found := necessary(part, weakness)) is not None]
-            return min(choices, key=lambda atoms: sum(map(weakness, atoms)), default=None)
-    parts = [necessary(part, weakness) for part in tree.of]
-    if any(part is None for part in parts):
-        return None
-    return frozenset(atom for part in parts for atom in part or ())
+            choices = [found for part in of if (found := necessary(part, numbers, weakness)) is not None]
+            return min(choices, key=lambda found: sum([weakness[number] for number in found]), default=None)
+    everywhere: set[int] = set()
+    for part in tree.of:
+        found = necessary(part, numbers, weakness)
+        if found is None:
+            return None
+        everywhere |= found
+    return frozenset(everywhere)
