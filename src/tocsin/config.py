@@ -135,6 +135,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("classify.pipelines", _path, "", "pySigma processing pipelines for your rules, in order", is_list=True),
     Setting("classify.builtin", _switch, "true", "use the built-in pack of rules"),
     Setting("classify.alert_level", _choice(*LEVELS), "medium", "detections of this level or above are alerts"),
+    Setting("classify.formats", _path, "", "your own log formats: YAML files", is_list=True),
     Setting("classify.timezone", _timezone, "UTC", "time zone of event times that name none"),
     Setting("classify.workers", _whole(1, 256), "1", "processes that classify"),
     Setting("store.workers", _whole(1, 256), "1", "processes that store"),

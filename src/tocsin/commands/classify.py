@@ -4,7 +4,7 @@ Reads `raw-events`; writes `classified-events`, `alerts` and `dead-letters`, in 
 
 import argparse
 
-from tocsin.commands.options import add_places, add_preparation, add_setting, add_stage, config_of, seconds
+from tocsin.commands.options import add_places, add_preparation, add_reading, add_setting, add_stage, config_of, seconds
 
 HELP = "classify events on the bus against Sigma rules and ATT&CK"
 EXAMPLES = """\
@@ -31,7 +31,7 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     add_preparation(parser)
     add_setting(parser, "--no-builtin", "classify.builtin")
     add_setting(parser, "--alert-level", "classify.alert_level", "LEVEL")
-    add_setting(parser, "--timezone", "classify.timezone", "ZONE")
+    add_reading(parser)
 
 
 def main(parsed: argparse.Namespace) -> int:

@@ -35,6 +35,12 @@ def add_preparation(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, "--pipeline", "classify.pipelines", "FILE")
 
 
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add how records are read."""
+    add_setting(parser, "--formats", "classify.formats", "FILE")
+    add_setting(parser, "--timezone", "classify.timezone", "ZONE")
+
+
 def add_stage(parser: argparse.ArgumentParser) -> None:
     """Add what the supervisor hands to a stage; not for people."""
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)

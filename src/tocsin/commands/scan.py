@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_preparation, add_setting, config_of, path
+from tocsin.commands.options import add_preparation, add_reading, config_of, path
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
 from tocsin.verdict import LEVELS
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[0], help="lowest level to print (default: all)")
     add_preparation(parser)
-    add_setting(parser, "--timezone", "classify.timezone", "ZONE")
+    add_reading(parser)
 
 
 def main(parsed: argparse.Namespace) -> int:

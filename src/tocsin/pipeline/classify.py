@@ -1,17 +1,16 @@
 """Classify: from `raw-events` to `classified-events`, `alerts` and `dead-letters`."""
 
 from collections.abc import Callable
-from functools import partial
 
 from tocsin.bus.embedded import ConsumerSettings
 from tocsin.config import Config
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import pump
 from tocsin.pipeline.idle import UntilIdle
+from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of
 from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
 from tocsin.rules.attack import Attack
-from tocsin.schema.normalise import normalise
 from tocsin.stages.classify import Classify, ClassifySettings
 from tocsin.telemetry.meter import StageMeter
 from tocsin.timestamps import clock_us
@@ -39,7 +38,7 @@ def classify(
         rules_digest=rule_set.digest,
         alert_level=config["classify.alert_level"],
     )
-    normaliser = partial(normalise, timezone=config["classify.timezone"])
+    normaliser = normaliser_of(config)
     step = Classify(settings, normaliser, rule_set.matcher, clock_us, meter.spend)
     consumer = bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))
     stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)

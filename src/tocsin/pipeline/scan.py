@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from tocsin.config import Config
+from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
 from tocsin.rules.attack import Attack
-from tocsin.schema.normalise import normalise
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.stages.scan import Detection, Scan
 from tocsin.timestamps import clock_us
@@ -45,5 +44,5 @@ def open_scan(config: Config, paths: Sequence[Path], rules: Sequence[Path]) -> S
     attack = Attack.load()
     rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation_of(config))
     source = FilesSource(FilesSettings(tuple(paths)), None, clock_us)
-    scan = Scan(partial(normalise, timezone=config["classify.timezone"]), rule_set.matcher)
+    scan = Scan(normaliser_of(config), rule_set.matcher)
     return Scanner(attack, rule_set, source, scan)

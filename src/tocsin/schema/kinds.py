@@ -9,6 +9,7 @@ from tocsin.schema.aliases import aliases_of
 from tocsin.schema.categories import CATEGORIES, CATEGORIES_BY_FIELD
 from tocsin.schema.channels import SERVICES, canonical_channel
 from tocsin.schema.memory import Remembered
+from tocsin.schema.sysmon_linux import CHANNEL as LINUX_SYSMON
 from tocsin.schema.users import NameFields, acting_fields
 from tocsin.schema.views import Overlay, overlay_of
 
@@ -37,9 +38,14 @@ def _kind_of(channel_and_code: tuple[str, str]) -> Kind:
     channel = canonical_channel(channel)
     service = SERVICES.get(channel, "")
     field, by_value = CATEGORIES_BY_FIELD.get((service, code), ("", {}))
+    if channel == LINUX_SYSMON:
+        product, service = "linux", "sysmon"
+    else:
+        product = "windows"
+    logsource = Logsource(product, service, CATEGORIES.get((service, code), ()))
     return Kind(
         channel=channel,
-        logsource=Logsource("windows", service, CATEGORIES.get((service, code), ())),
+        logsource=_RPC_FIREWALL if channel == "RPCFW" else logsource,
         logsource_field=field,
         logsource_by_value={value: Logsource("windows", service, names) for value, names in by_value.items()},
         add_aliases=aliases_of(service),
@@ -48,5 +54,8 @@ def _kind_of(channel_and_code: tuple[str, str]) -> Kind:
         is_account_acting=service != "sysmon",  # Sysmon logs everything as SYSTEM
     )
 
+
+# RPC Firewall writes to a channel of its own.
+_RPC_FIREWALL = Logsource("rpc_firewall", "", ("application",))
 
 KINDS: Remembered[tuple[str, str], Kind] = Remembered(_kind_of, entries=4096, max_chars=200)
