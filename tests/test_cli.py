@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import query, tocsin
+from tests.rules.writing import rule_text
 from tests.windows_events import flat_lines
 
 _COMMANDS = ("run", "produce", "classify", "store", "maintain", "scan", "stats", "lag", "query", "rules", "config")
@@ -213,3 +214,23 @@ def test_the_second_scan_compiles_nothing_that_the_first_one_has_compiled(tmp_pa
         files.append({file.name: file.stat().st_ino for file in (tmp_path / "cache" / "tocsin").iterdir()})
     assert files[0] == files[1], "a file was written anew"
     assert {name.partition("-")[0] for name in files[0]} == {"automata", "rules"}
+
+
+def test_rules_are_explained_and_their_coverage_is_shown(tmp_path: Path) -> None:
+    event = {"EventID": 1, "Channel": "Security", "Hostname": "ws1", "A": "x\x1b[31m"}
+    (tmp_path / "events.jsonl").write_text(f"{json.dumps({'a': 1})}\n{json.dumps(event)}\n")
+    (tmp_path / "rule.yml").write_text(rule_text("A|startswith: x", tags=["attack.t1059"]))
+    (tmp_path / "other.yml").write_text(rule_text("B: x", title="Other"))
+    done = tocsin("rules", "explain", "rule.yml", "--event", "events.jsonl:2", cwd=tmp_path)
+    assert (done.returncode, "fires" in done.stdout, "\x1b" in done.stdout) == (0, True, False)
+    done = tocsin("rules", "explain", "rule.yml", "--event", "events.jsonl:1", cwd=tmp_path)
+    assert (done.returncode, "does not fire" in done.stdout, "missing" in done.stdout) == (1, True, True)
+    for place, problem in (("events.jsonl:3", "there is no event at"), ("events.jsonl", "FILE:LINE is needed")):
+        done = tocsin("rules", "explain", "rule.yml", "--event", place, cwd=tmp_path)
+        assert (done.returncode, problem in done.stderr) == (2, True)
+    arguments = ("rule.yml", "other.yml", "--logs", "events.jsonl", "--navigator", "layer.json", "--json")
+    done = tocsin("rules", "coverage", *arguments, cwd=tmp_path)
+    content = json.loads(done.stdout)
+    assert (content["rules"], content["events"]) == (2, 2)
+    assert [(one["title"], one["fields"]) for one in content["starved"]] == [("Other", ["B"])]
+    assert json.loads((tmp_path / "layer.json").read_text())["techniques"][0]["techniqueID"] == "T1059"

@@ -16,6 +16,7 @@ examples:
   tocsin stats                                         table, and statistics.png in the data directory
   tocsin stats --output week.svg --since 2026-01-12 --until 2026-01-19
   tocsin stats --host ws-017.corp.example --min-level high
+  tocsin stats --navigator fired.json                  layer for ATT&CK Navigator: alerts by technique
   tocsin stats --json
 """
 
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=time, metavar="TIME", help="events before then (UTC)")
     parser.add_argument("--host", metavar="HOST", help="events of one host")
     parser.add_argument("--min-level", choices=LEVELS, metavar="LEVEL", help="alerts of that level or above")
+    parser.add_argument("--navigator", type=Path, metavar="FILE", help="layer of what fired, for ATT&CK Navigator")
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object instead of tables; draw only with --output"
     )
@@ -48,6 +50,7 @@ def time(text: str) -> datetime:
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
+    from tocsin.pipeline.coverage import write_fired_layer
     from tocsin.pipeline.labels import read_labels
     from tocsin.pipeline.reading import open_existing_store
     from tocsin.pipeline.statistics import draw, statistics_of
@@ -64,6 +67,9 @@ def main(parsed: argparse.Namespace) -> int:
         sys.stdout.buffer.write(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2) + b"\n")
     else:
         print_statistics(statistics)
+    if parsed.navigator:
+        write_fired_layer(store, Filters(*filters), parsed.navigator)
+        print(f"layer: {parsed.navigator}", file=sys.stderr)
     if not statistics.totals.events:
         print("stats: no event is like that", file=sys.stderr)
     is_whole = filters == (None, None, None, None)

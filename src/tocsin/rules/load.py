@@ -77,7 +77,7 @@ def load_pack(
     is none.
     """
     errors: list[RuleError] = []
-    reader = _Reader(attack, is_baseline, preparation)
+    reader = RuleReader(attack, is_baseline, preparation)
     loaded = [one for path in rule_files(paths, errors) for one in reader.read(path, errors)]
     rules, duplicates = split_duplicates(one for one in loaded if isinstance(one, Rule))
     return Pack(rules, [one for one in loaded if isinstance(one, Filter)], [*errors, *duplicates])
@@ -97,7 +97,7 @@ def rule_files(paths: Sequence[Path], errors: list[RuleError]) -> Iterator[Path]
                 yield file
 
 
-class _Reader:
+class RuleReader:
     """Reads the rules and filters of one file after the other."""
 
     def __init__(self, attack: Attack, is_baseline: bool, preparation: Preparation) -> None:
@@ -118,6 +118,12 @@ class _Reader:
                     yield self._filter_of(document) if _is_filter(document.content) else self._rule_of(document)
             except RuleError as error:
                 errors.append(error)
+
+    def tree_of_part(self, document: Document, definition: Any) -> Tree:
+        """Return what a selection, or a part of one, means by itself. Raises RuleError as for the whole rule."""
+        detection = {"selection": definition, "condition": "selection"}
+        _, conditions = self._parsed(document, {**document.content, "detection": detection})
+        return self._condition(document, conditions, _field_lines(document))
 
     def _rule_of(self, document: Document) -> Rule:
         _refuse_other_kinds(document)

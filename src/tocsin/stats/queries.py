@@ -96,6 +96,16 @@ ORDER BY place
 """
 
 
+_FIRED_TECHNIQUES = """
+WITH named AS (
+    SELECT unnest(techniques) AS technique, rule_title FROM alerts
+    WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
+        AND ($host IS NULL OR host = $host) AND list_contains($levels, level)
+)
+SELECT technique, rule_title, count(*) FROM named GROUP BY ALL ORDER BY ALL
+"""
+
+
 class _EventCount(NamedTuple):
     bucket: int | None
     basis: str | None
@@ -144,6 +154,14 @@ def read_statistics(
         hosts=hosts,
         users=users,
     )
+
+
+def fired_techniques(
+    store: duckdb.DuckDBPyConnection, filters: Filters = _EVERYTHING
+) -> Sequence[tuple[str, str, int]]:
+    """Return technique, title of the rule and number of alerts, for all that fired."""
+    values = _filter_values(filters) | {"levels": list(filters.levels)}
+    return [tuple(row) for row in store.execute(_FIRED_TECHNIQUES, values).fetchall()]
 
 
 def drawn_axis(store: duckdb.DuckDBPyConnection, filters: Filters) -> TimeAxis | None:

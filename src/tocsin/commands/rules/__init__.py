@@ -1,19 +1,21 @@
-"""Work with Sigma rules: check them, list those in force."""
+"""Work with Sigma rules: check them, list them, see why one fires or does not, and what they cover."""
 
 import argparse
 
-from tocsin.commands.rules import check, list_
+from tocsin.commands.rules import check, coverage, explain, list_
 
-HELP = "check or list Sigma rules"
+HELP = "check, list and explain Sigma rules, and what they cover"
 EXAMPLES = """\
 examples:
   tocsin rules check                       the built-in pack, with its test events
   tocsin rules check sigma/rules           your rules: every problem by file and line
   tocsin rules list sigma/rules --json
+  tocsin rules explain my-rule.yml --event logs/security.jsonl:17
+  tocsin rules coverage sigma/rules --logs logs/
 
 Each action has examples of its own: tocsin rules ACTION --help
 """
-_ACTIONS = {"check": check, "list": list_}
+_ACTIONS = {"check": check, "list": list_, "explain": explain, "coverage": coverage}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

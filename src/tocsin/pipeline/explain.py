@@ -1,0 +1,66 @@
+"""Find a rule and an event, and explain what the engine says of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tocsin.config import Config
+from tocsin.errors import ConfigError, DecodeError
+from tocsin.event import Event, Stamp
+from tocsin.pipeline.normaliser import normaliser_of
+from tocsin.pipeline.rules import load_rule_set, preparation_of, user_cache
+from tocsin.rules.attack import Attack
+from tocsin.rules.explain import Explanation, explain
+from tocsin.rules.rule import Rule
+from tocsin.sources.files import FilesSettings, FilesSource
+from tocsin.timestamps import clock_us
+
+_SHOWN = 5  # rules that a name may mean
+
+
+def explain_rule(config: Config, named: str, rules: Sequence[Path], place: str) -> Explanation:
+    """Explain a rule, by id, title or file, and the event at FILE:LINE. Raises ConfigError, RuleError, DecodeError."""
+    attack, preparation = Attack.load(), preparation_of(config)
+    file = Path(named)
+    if file.is_file():
+        rules, builtin = [file], False
+    else:
+        builtin = not rules
+    rule_set = load_rule_set(attack, rules, builtin, user_cache(), preparation)
+    return explain(_rule_named(named, rule_set.rules), _event_at(config, place), attack, preparation)
+
+
+def _rule_named(named: str, rules: Sequence[Rule]) -> Rule:
+    """Return the rule with that id or title, or whose title holds the text, or the only one of that file."""
+    wanted = named.lower()
+    for found in (
+        [rule for rule in rules if wanted in (rule.id.lower(), rule.title.lower())],
+        [rule for rule in rules if wanted in rule.title.lower() or Path(rule.path) == Path(named)],
+    ):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            titles = ", ".join(f"'{rule.title}' ({rule.id})" for rule in found[:_SHOWN])
+            raise ConfigError(f"rules: `{named}` may mean any of {len(found)}, such as {titles}: give the id")
+    raise ConfigError(f"rules: there is no rule `{named}` among {len(rules):,}: give its id, its title or its file")
+
+
+def _event_at(config: Config, place: str) -> Event:
+    """Read the event at FILE:NUMBER, the number of a line from 1, or of a record of an EVTX file."""
+    name, _, number = place.rpartition(":")
+    if not name or not number.isdecimal():
+        raise ConfigError(f"--event: FILE:LINE is needed, such as logs/security.jsonl:17, not `{place}`")
+    path = Path(name)
+    if not path.is_file():
+        raise ConfigError(f"--event: there is no file `{path}`")
+    source = FilesSource(FilesSettings((path,)), None, clock_us)
+    try:
+        while (batch := source.read()) is not None:
+            for record, line in zip(batch.records, batch.lines, strict=True):
+                if line == int(number):
+                    stamp = Stamp.of(record)
+                    return normaliser_of(config)(record.value, stamp.ingest_us if stamp else clock_us())
+    except DecodeError as error:
+        raise ConfigError(f"--event: `{place}` cannot be read as an event: {error}") from error
+    finally:
+        source.close()
+    raise ConfigError(f"--event: there is no event at `{place}`")
