@@ -84,7 +84,7 @@ def test_scan_fails_where_not_one_event_can_be_read(tmp_path: Path, content: byt
 
 def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "rule.yml").write_text(
-        "title: Notepad\nid: 11111111-2222-3333-4444-555555555555\nlevel: low\nauthor: Ann\n"
+        "title: Notepad\nid: 11111111-2222-3333-4444-555555555555\nlevel: low\nauthor: Ann\nlicense: DRL 1.1\n"
         "tags: [attack.execution, attack.t1204.002]\nlogsource: {category: process_creation, product: windows}\n"
         "detection: {selection: {Image|endswith: '\\notepad.exe'}, condition: selection}\n"
     )
@@ -108,6 +108,7 @@ def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path) 
             "title": "Notepad",
             "level": "low",
             "author": "Ann",
+            "license": "DRL 1.1",
         },
         "tactics": [{"id": "TA0002", "name": "Execution"}],
         "techniques": ["T1204.002"],

@@ -44,7 +44,7 @@ def test_a_rule_is_loaded_with_all_that_a_verdict_shows() -> None:
     (rule,), errors = loaded(GOOD)
     assert errors == []
     assert (rule.id, rule.title, rule.level) == ("11111111-1111-4111-8111-111111111111", "Whoami", "high")
-    assert (rule.author, rule.licence, rule.status) == ("Ann", "DRL 1.1", "test")
+    assert (rule.author, rule.license, rule.status) == ("Ann", "DRL 1.1", "test")
     assert (rule.references, rule.falsepositives) == (("https://example.org",), ("Admins",))
     assert (rule.tactics, rule.techniques, rule.unknown_tags) == (("TA0007",), ("T1033",), ("attack.nonsense",))
     assert rule.logsource == RuleLogsource("windows", "process_creation", "")

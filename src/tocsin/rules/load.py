@@ -16,6 +16,7 @@ from sigma.rule import SigmaDetectionItem, SigmaRule
 from tocsin.errors import RuleError
 from tocsin.rules.attack import Attack
 from tocsin.rules.documents import Document, read_documents
+from tocsin.rules.license import PackLicenses
 from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_duplicates
 from tocsin.rules.translate import tree_of
 from tocsin.rules.tree import Or, Tree, atoms_of
@@ -61,7 +62,10 @@ def load_rules(paths: Sequence[Path], attack: Attack, is_baseline: bool = False)
     first: broken rules, correlations, filters, old aggregations, and a rule whose id another one has already.
     """
     errors: list[RuleError] = []
-    loaded = [rule for path in rule_files(paths, errors) for rule in _rules_of(path, attack, is_baseline, errors)]
+    licenses = PackLicenses()
+    loaded = [
+        rule for path in rule_files(paths, errors) for rule in _rules_of(path, attack, is_baseline, licenses, errors)
+    ]
     rules, duplicates = split_duplicates(loaded)
     return rules, [*errors, *duplicates]
 
@@ -80,7 +84,9 @@ def rule_files(paths: Sequence[Path], errors: list[RuleError]) -> Iterator[Path]
                 yield file
 
 
-def _rules_of(path: Path, attack: Attack, is_baseline: bool, errors: list[RuleError]) -> Iterator[Rule]:
+def _rules_of(
+    path: Path, attack: Attack, is_baseline: bool, licenses: PackLicenses, errors: list[RuleError]
+) -> Iterator[Rule]:
     """Yield the rules of one file; what it holds besides is added to the errors."""
     documents = read_documents(path)
     while True:
@@ -89,12 +95,12 @@ def _rules_of(path: Path, attack: Attack, is_baseline: bool, errors: list[RuleEr
             if document is None:
                 return
             if document.content is not None:
-                yield _rule_of(document, attack, is_baseline)
+                yield _rule_of(document, attack, is_baseline, licenses)
         except RuleError as error:
             errors.append(error)
 
 
-def _rule_of(document: Document, attack: Attack, is_baseline: bool) -> Rule:
+def _rule_of(document: Document, attack: Attack, is_baseline: bool, licenses: PackLicenses) -> Rule:
     _refuse_other_kinds(document)
     parsed, conditions = _parsed(document)
     _refuse_affixed_regexes(document)
@@ -109,10 +115,10 @@ def _rule_of(document: Document, attack: Attack, is_baseline: bool) -> Rule:
         level=str(parsed.level or default_level),
         status=str(parsed.status or ""),
         author=parsed.author or "",
+        license=parsed.license or licenses.of(Path(document.path).parent),
         description=parsed.description or "",
         references=_texts(parsed.references),
         falsepositives=_texts(parsed.falsepositives),
-        licence=parsed.license or "",
         tags=tags,
         tactics=resolved.tactics,
         techniques=resolved.techniques,

@@ -11,9 +11,10 @@ from tocsin import __version__
 from tocsin.errors import RuleError
 from tocsin.rules.attack import Attack
 from tocsin.rules.kept import keep, read_kept
+from tocsin.rules.license import PackLicenses
 from tocsin.rules.rule import Rule
 
-_KIND = b"tocsin rules 1\n"
+_KIND = b"tocsin rules 2\n"
 
 
 class _Parsed(msgspec.Struct):
@@ -47,15 +48,18 @@ def _load(paths: Sequence[Path], attack: Attack, is_baseline: bool) -> tuple[lis
 
 
 def _key(paths: Sequence[Path], attack: Attack, is_baseline: bool) -> str:
-    """Name what the rules depend on: every file's name and bytes, and the versions of all that reads them."""
+    """Name what the rules depend on: every file's name, bytes and pack, and the versions of all that reads them."""
     versions = [__version__, version("pysigma"), attack.version, str(is_baseline)]
     digest = hashlib.sha256("\0".join(versions).encode())
+    licenses = PackLicenses()
     for path in paths:
         digest.update(f"\0{path}\0{path.exists()}".encode("utf-8", "surrogateescape"))
         for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]:
             if file.is_file():
                 content = _content(file)
-                digest.update(f"\0{file}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
+                license = licenses.of(file.parent)
+                described = f"\0{file}\0{license}\0{len(content)}\0"
+                digest.update(described.encode("utf-8", "surrogateescape") + content)
     return digest.hexdigest()[:32]
 
 
