@@ -19,6 +19,12 @@ _PHRASES = {
     "GPL-3.0": "gnu general public license version 3",
 }
 
+# SigmaHQ's release archives hold rules alone; its LICENSE in the repository says under which licence these are.
+_SOURCES = {
+    "https://github.com/sigmahq/sigma/": "Detection Rule License 1.1",
+    "https://codeload.github.com/sigmahq/sigma/": "Detection Rule License 1.1",
+}
+
 
 class _Pack(msgspec.Struct):
     license: str = ""
@@ -42,7 +48,7 @@ class PackLicenses:
         return self._known[folder]
 
     def _find(self, folder: Path) -> str:
-        said = _said_in(folder)
+        said = license_in(folder)
         if said is not None:
             return said
         is_end = folder.parent == folder or (folder / ".git").exists()
@@ -56,14 +62,19 @@ def license_of_text(text: str) -> str:
     return named[0] if len(named) == 1 else ""
 
 
+def license_of_source(source: str) -> str:
+    """Return the licence of all archives from that address; "" where it is not known."""
+    return next((name for start, name in _SOURCES.items() if source.lower().startswith(start)), "")
+
+
 def is_license_file(name: str) -> bool:
     """Say whether a file of that name holds a licence, by custom: LICENSE, LICENSE.Detection.Rules.md, COPYING."""
     path = Path(name.lower())
     return path.name.startswith(_LICENSE_NAMES) and path.suffix in _LICENSE_SUFFIXES
 
 
-def _said_in(folder: Path) -> str | None:
-    """Return what a folder says of itself: "" is a licence that is not known, None is nothing."""
+def license_in(folder: Path) -> str | None:
+    """Return the licence that a folder says it is under: "" is one that is not known, None is nothing."""
     try:
         files = sorted(file for file in folder.iterdir() if is_license_file(file.name) or file.name == PACK_FILE)
         files = [file for file in files if file.is_file()]

@@ -1,19 +1,20 @@
-"""Work with Sigma rules: check them, list those in force."""
+"""Work with Sigma rules: check them, list those in force, fetch those of others."""
 
 import argparse
 
-from tocsin.commands.rules import check, list_
+from tocsin.commands.rules import check, fetch, list_
 
-HELP = "check or list Sigma rules"
+HELP = "check, list or fetch Sigma rules"
 EXAMPLES = """\
 examples:
   tocsin rules check                       the built-in pack, with its test events
   tocsin rules check sigma/rules           your rules: every problem by file and line
   tocsin rules list sigma/rules --json
+  tocsin rules fetch https://github.com/SigmaHQ/sigma/releases/latest/download/sigma_core.zip
 
 Each action has examples of its own: tocsin rules ACTION --help
 """
-_ACTIONS = {"check": check, "list": list_}
+_ACTIONS = {"check": check, "list": list_, "fetch": fetch}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
