@@ -85,7 +85,7 @@ def test_scan_fails_where_not_one_event_can_be_read(tmp_path: Path, content: byt
 
 def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "rule.yml").write_text(
-        "title: Notepad\nid: 11111111-2222-3333-4444-555555555555\nlevel: low\nauthor: Ann\n"
+        "title: Notepad\nid: 11111111-2222-3333-4444-555555555555\nlevel: low\nauthor: Ann\nlicense: DRL 1.1\n"
         "tags: [attack.execution, attack.t1204.002]\nlogsource: {category: process_creation, product: windows}\n"
         "detection: {selection: {Image|endswith: '\\notepad.exe'}, condition: selection}\n"
     )
@@ -109,6 +109,7 @@ def test_scan_prints_one_json_object_a_detection_with_its_place(tmp_path: Path) 
             "title": "Notepad",
             "level": "low",
             "author": "Ann",
+            "license": "DRL 1.1",
         },
         "tactics": [{"id": "TA0002", "name": "Execution"}],
         "techniques": ["T1204.002"],
@@ -218,7 +219,7 @@ def test_the_second_scan_compiles_nothing_that_the_first_one_has_compiled(tmp_pa
 
 def test_rules_are_explained_and_their_coverage_is_shown(tmp_path: Path) -> None:
     event = {"EventID": 1, "Channel": "Security", "Hostname": "ws1", "A": "x\x1b[31m"}
-    (tmp_path / "events.jsonl").write_text(f"{json.dumps({'a': 1})}\n{json.dumps(event)}\n")
+    (tmp_path / "events.jsonl").write_text(f"{json.dumps({'z': 1})}\n{json.dumps(event)}\n")
     (tmp_path / "rule.yml").write_text(rule_text("A|startswith: x", tags=["attack.t1059"]))
     (tmp_path / "other.yml").write_text(rule_text("B: x", title="Other"))
     done = tocsin("rules", "explain", "rule.yml", "--event", "events.jsonl:2", cwd=tmp_path)

@@ -11,7 +11,19 @@ _LAYERS = (
     {"pipeline", "config", "supervisor"},
     {"sources", "schema", "bus", "rules", "sinks", "stats", "stages"},
     {"flow"},
-    {"event", "dead_letter", "errors", "failpoints", "telemetry", "timestamps", "verdict", "plain", "locks", "content"},
+    {
+        "event",
+        "dead_letter",
+        "download",
+        "errors",
+        "failpoints",
+        "telemetry",
+        "timestamps",
+        "verdict",
+        "plain",
+        "locks",
+        "content",
+    },
 )
 _MAY_IMPORT_SIBLINGS = _LAYERS[3] | _LAYERS[6]
 _LEVEL = {part: level for level, parts in enumerate(_LAYERS) for part in parts}

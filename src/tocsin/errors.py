@@ -33,4 +33,4 @@ class DecodeError(Exception):
 
 
 class DeliveryError(Exception):
-    """An output could not be delivered: nothing was committed; the same batch is tried again with back-off."""
+    """An output could not be delivered, or an archive fetched: nothing was committed; the same can be tried again."""

@@ -1,5 +1,6 @@
 """Rules load; bad ones are reported by file and line, the others go on."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ def test_a_rule_is_loaded_with_all_that_a_verdict_shows() -> None:
     (rule,), errors = loaded(GOOD)
     assert errors == []
     assert (rule.id, rule.title, rule.level) == ("11111111-1111-4111-8111-111111111111", "Whoami", "high")
-    assert (rule.author, rule.licence, rule.status) == ("Ann", "DRL 1.1", "test")
+    assert (rule.author, rule.license, rule.status) == ("Ann", "DRL 1.1", "test")
     assert (rule.references, rule.falsepositives) == (("https://example.org",), ("Admins",))
     assert (rule.tactics, rule.techniques, rule.unknown_tags) == (("TA0007",), ("T1033",), ("attack.nonsense",))
     assert rule.logsource == RuleLogsource("windows", "process_creation", "")
@@ -89,6 +90,20 @@ def test_a_bad_rule_is_reported_at_the_line_it_is_bad_at(before: str, after: str
 )
 def test_what_is_no_rule_at_all_is_reported_and_never_raises(text: str) -> None:
     assert reason(text).startswith("0.yml")
+
+
+@pytest.mark.parametrize("values", ["&z [*z]", "&z {x: *z}", "*i"])
+def test_aliases_that_blow_up_or_lie_within_themselves_are_refused_before_they_are_followed(values: str) -> None:
+    anchors = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
+    anchors += [f"{name}: &{name} [{', '.join(['*' + below] * 10)}]" for below, name in pairwise("abcdefghi")]
+    rules, (error,) = loaded("\n".join([*anchors, f"detection: {{s: {{A: {values}}}, condition: s}}"]))
+    assert (rules, "its aliases (*name) stand for more than 100,000 values" in error.reason) == ([], True)
+
+
+def test_an_alias_stands_for_what_its_anchor_names() -> None:
+    text = "title: t\nlogsource: {product: windows}\ndetection: {s: {A: &a [x, y], B: *a}, condition: s}\n"
+    (rule,), errors = loaded(text)
+    assert (errors, set(rule.field_lines)) == ([], {"s", "A", "B", "condition"})
 
 
 def test_correlation_rules_are_skipped_and_said() -> None:

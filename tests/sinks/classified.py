@@ -16,6 +16,7 @@ DETECTION = {
     "title": "Suspicious Encoded PowerShell",
     "level": "high",
     "author": "ann",
+    "license": "DRL 1.1",
     "alert": True,
     "tactics": ["TA0002"],
     "techniques": ["T1059.001"],

@@ -60,7 +60,8 @@ def test_the_columns_of_the_views_are_those_of_the_reference(store: duckdb.DuckD
     assert [row[:2] for row in rows(store, "DESCRIBE alerts")] == [
         ("alert_id", text), ("event_id", text), ("time", "TIMESTAMP"), ("ingest_time", "TIMESTAMP"), ("host", text),
         ("user", text), ("rule_id", text), ("rule_title", text), ("level", text), ("author", text),
-        ("tactics", texts), ("techniques", texts), ("topic", text), ("partition", "INTEGER"), ("offset", number),
+        ("license", text), ("tactics", texts), ("techniques", texts), ("topic", text), ("partition", "INTEGER"),
+        ("offset", number),
     ]  # fmt: skip
     assert [row[:2] for row in rows(store, "DESCRIBE dead_letters")] == [
         ("topic", text), ("partition", "INTEGER"), ("offset", number), ("time", "TIMESTAMP"), ("stage", text),
@@ -75,6 +76,13 @@ def test_each_match_that_is_an_alert_is_a_row_of_alerts(store: duckdb.DuckDBPyCo
         ("a1", "Suspicious Encoded PowerShell", "high", ["TA0002"], ["T1059.001"], datetime(2026, 1, 12, 12), 2),
         ("a2", "Other", "medium", ["TA0002"], ["T1059.001"], datetime(2026, 1, 12, 12), 2),
     ]  # fmt: skip
+
+
+def test_an_alert_stored_before_licences_were_kept_has_none(tmp_path: Path, store: duckdb.DuckDBPyConnection) -> None:
+    early = {name: value for name, value in DETECTION.items() if name != "license"}
+    stored(tmp_path, [classified(1, judged=detection_verdict(early), alerts=["a1"])])
+    assert rows(open_store(tmp_path), "SELECT author, license FROM alerts") == [("ann", None)]
+    assert rows(store, "SELECT DISTINCT author, license FROM alerts") == [("ann", "DRL 1.1")]
 
 
 def test_events_and_dead_letters_are_there_as_they_came(store: duckdb.DuckDBPyConnection) -> None:

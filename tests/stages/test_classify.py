@@ -25,6 +25,7 @@ class _Rule:
     techniques: tuple[str, ...] = ()
     is_baseline: bool = False
     author: str = "Ann"
+    license: str = "DRL 1.1"
     digest: str = "d1"
 
 
@@ -106,6 +107,7 @@ def test_a_classified_event_is_its_verdict_followed_by_its_own_bytes_unchanged()
                 "title": "Encoded PowerShell",
                 "level": "high",
                 "author": "Ann",
+                "license": "DRL 1.1",
                 "alert": True,
                 "tactics": ["TA0002"],
                 "techniques": ["T1059.001"],

@@ -16,8 +16,8 @@ Printer = Callable[[Iterable[Detection], Mapping[str, str]], int]
 
 _HOSTS_KEPT = 1000
 _COLUMNS = (
-    "event_id", "time", "host", "file", "place", "number", "rule_id", "rule_title", "level", "author", "tactics",
-    "tactic_names", "techniques",
+    "event_id", "time", "host", "file", "place", "number", "rule_id", "rule_title", "level", "author", "license",
+    "tactics", "tactic_names", "techniques",
 )  # fmt: skip
 
 
@@ -41,8 +41,9 @@ def print_csv(detections: Iterable[Detection], tactic_names: Mapping[str, str]) 
         rule = detection.rule
         cells = (
             detection.event_id, detection.time, detection.host, detection.file, detection.place,
-            str(detection.number), rule.id, rule.title, rule.level, rule.author, ";".join(rule.tactics),
-            ";".join(tactic_names[tactic] for tactic in rule.tactics), ";".join(rule.techniques),
+            str(detection.number), rule.id, rule.title, rule.level, rule.author, rule.license,
+            ";".join(rule.tactics), ";".join(tactic_names[tactic] for tactic in rule.tactics),
+            ";".join(rule.techniques),
         )  # fmt: skip
         writer.writerow([safe_cell(cell) for cell in cells])
     return count

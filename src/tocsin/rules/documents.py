@@ -9,6 +9,8 @@ import yaml
 
 from tocsin.errors import RuleError
 
+_MAX_NODES = 100_000  # of a document with its aliases; the largest rule of SigmaHQ has 5,000
+
 
 class _Loader(yaml.CSafeLoader):
     """The safe loader, which refuses a key that stands twice in one map instead of dropping the first."""
@@ -67,6 +69,8 @@ def read_documents(path: Path) -> Iterator[Document]:
             node = loader.get_node()
             if node is None:
                 return
+            if "&" in text:  # no alias without an anchor
+                _nodes_with_aliases(node, {})
             content = loader.construct_document(node)
             yield Document(str(path), content, text[node.start_mark.index : node.end_mark.index], node)
     except yaml.YAMLError as error:
@@ -75,6 +79,23 @@ def read_documents(path: Path) -> Iterator[Document]:
         raise RuleError(str(path), f"is not usable YAML: {error}") from error
     finally:
         loader.dispose()
+
+
+def _nodes_with_aliases(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the nodes below a node, those of an alias each time. Raises ValueError for what a few lines blow up to."""
+    if id(node) in known:
+        return known[id(node)]
+    known[id(node)] = _MAX_NODES + 1  # until it is counted: it would stand within itself
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        children = node.value
+    elif isinstance(node, yaml.MappingNode):
+        children = [part for pair in node.value for part in pair]
+    count = 1 + sum(_nodes_with_aliases(child, known) for child in children)
+    if count > _MAX_NODES:
+        raise ValueError(f"its aliases (*name) stand for more than {_MAX_NODES:,} values")
+    known[id(node)] = count
+    return count
 
 
 def _not_yaml(path: Path, error: yaml.YAMLError) -> RuleError:

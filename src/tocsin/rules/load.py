@@ -18,6 +18,7 @@ from tocsin.errors import ConfigError, RuleError
 from tocsin.rules.attack import Attack
 from tocsin.rules.documents import Document, read_documents
 from tocsin.rules.filters import Filter, filtered
+from tocsin.rules.license import PackLicenses
 from tocsin.rules.pack import Pack
 from tocsin.rules.preparation import UNPREPARED, Preparation
 from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_duplicates
@@ -103,6 +104,7 @@ class RuleReader:
     def __init__(self, attack: Attack, is_baseline: bool, preparation: Preparation) -> None:
         self._attack = attack
         self._is_baseline = is_baseline
+        self._licenses = PackLicenses()
         self._variables = preparation.variables
         self._pipelines = [_pipeline(path, text) for path, text in preparation.pipelines]
 
@@ -141,10 +143,10 @@ class RuleReader:
             level=str(parsed.level or default_level),
             status=str(parsed.status or ""),
             author=parsed.author or "",
+            license=parsed.license or self._licenses.of(Path(document.path).parent),
             description=parsed.description or "",
             references=_texts(parsed.references),
             falsepositives=_texts(parsed.falsepositives),
-            licence=parsed.license or "",
             tags=tags,
             tactics=resolved.tactics,
             techniques=resolved.techniques,

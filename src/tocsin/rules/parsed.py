@@ -13,11 +13,12 @@ from tocsin.errors import RuleError
 from tocsin.rules.attack import Attack
 from tocsin.rules.filters import Filter
 from tocsin.rules.kept import keep, read_kept
+from tocsin.rules.license import PackLicenses
 from tocsin.rules.pack import Pack
 from tocsin.rules.preparation import Preparation
 from tocsin.rules.rule import Rule
 
-_KIND = b"tocsin rules 2\n"
+_KIND = b"tocsin rules 3\n"
 
 
 class _Parsed(msgspec.Struct):
@@ -53,14 +54,16 @@ def _load(paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation:
 
 
 def _key(paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation) -> str:
-    """Name what the rules depend on: every file's name and bytes, and the versions of all that reads them."""
+    """Name what the rules depend on: every file's name, bytes and pack, and the versions of all that reads them."""
     versions = [__version__, version("pysigma"), attack.version, str(is_baseline), preparation.digest]
     digest = hashlib.sha256("\0".join(versions).encode())
+    licenses = PackLicenses()
     for path in paths:
         digest.update(f"\0{path}\0{path.exists()}".encode("utf-8", "surrogateescape"))
         for file in _yaml_files(path) if path.is_dir() else [str(path)]:
             content = _content(file)
-            digest.update(f"\0{file}\0{len(content)}\0".encode("utf-8", "surrogateescape") + content)
+            described = f"\0{file}\0{licenses.of(Path(file).parent)}\0{len(content)}\0"
+            digest.update(described.encode("utf-8", "surrogateescape") + content)
     return digest.hexdigest()[:32]
 
 

@@ -47,10 +47,10 @@ class Rule:
     level: str  # one of LEVELS
     status: str
     author: str
+    license: str  # by the rule, else of the pack it lies in; "" where neither names a known one
     description: str
     references: tuple[str, ...]
     falsepositives: tuple[str, ...]
-    licence: str
     tags: tuple[str, ...]
     tactics: tuple[str, ...]  # ids, in matrix order
     techniques: tuple[str, ...]  # ids, current ones

@@ -25,12 +25,13 @@ _DUCKDB_TYPES = {
 _ALERTS = """
 CREATE VIEW alerts AS
 SELECT alert_id, event_id, time, ingest_time, host, "user", match.id AS rule_id, match.title AS rule_title,
-    match.level AS level, match.author AS author, match.tactics AS tactics, match.techniques AS techniques,
-    topic, "partition", "offset"
+    match.level AS level, match.author AS author, match.license AS license, match.tactics AS tactics,
+    match.techniques AS techniques, topic, "partition", "offset"
 FROM (
     SELECT topic, "partition", "offset", event_id, time, ingest_time, host, "user", unnest(alert_ids) AS alert_id,
         unnest([match FOR match IN from_json(matches, '[{"id": "VARCHAR", "title": "VARCHAR", "level": "VARCHAR",
-            "author": "VARCHAR", "alert": "BOOLEAN", "tactics": ["VARCHAR"], "techniques": ["VARCHAR"]}]')
+            "author": "VARCHAR", "license": "VARCHAR", "alert": "BOOLEAN", "tactics": ["VARCHAR"],
+            "techniques": ["VARCHAR"]}]')
             IF match.alert]) AS match
     FROM events WHERE level IS NOT NULL AND len(alert_ids) > 0
 )

@@ -44,6 +44,7 @@ class Detection:
                 "title": self.rule.title,
                 "level": self.rule.level,
                 "author": self.rule.author,
+                "license": self.rule.license,
             },
             "tactics": [{"id": tactic, "name": tactic_names[tactic]} for tactic in self.rule.tactics],
             "techniques": list(self.rule.techniques),

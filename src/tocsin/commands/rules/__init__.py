@@ -1,10 +1,10 @@
-"""Work with Sigma rules: check them, list them, see why one fires or does not, and what they cover."""
+"""Work with Sigma rules: check, list and explain them, say what they cover, fetch those of others."""
 
 import argparse
 
-from tocsin.commands.rules import check, coverage, explain, list_
+from tocsin.commands.rules import check, coverage, explain, fetch, list_
 
-HELP = "check, list and explain Sigma rules, and what they cover"
+HELP = "check, list, explain or fetch Sigma rules, and say what they cover"
 EXAMPLES = """\
 examples:
   tocsin rules check                       the built-in pack, with its test events
@@ -12,10 +12,11 @@ examples:
   tocsin rules list sigma/rules --json
   tocsin rules explain my-rule.yml --event logs/security.jsonl:17
   tocsin rules coverage sigma/rules --logs logs/
+  tocsin rules fetch https://github.com/SigmaHQ/sigma/releases/latest/download/sigma_core.zip
 
 Each action has examples of its own: tocsin rules ACTION --help
 """
-_ACTIONS = {"check": check, "list": list_, "explain": explain, "coverage": coverage}
+_ACTIONS = {"check": check, "list": list_, "explain": explain, "coverage": coverage, "fetch": fetch}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""List rules: level, title, techniques."""
+"""List rules: level, title, author, licence, techniques."""
 
 import argparse
 import sys
@@ -35,6 +35,7 @@ def main(parsed: argparse.Namespace) -> int:
                 "title": rule.title,
                 "level": rule.level,
                 "author": rule.author,
+                "license": rule.license,
                 "tactics": rule.tactics,
                 "techniques": rule.techniques,
                 "is_baseline": rule.is_baseline,
@@ -46,7 +47,8 @@ def main(parsed: argparse.Namespace) -> int:
         return 0
     for rule in rule_set.rules:
         kind = "baseline" if rule.is_baseline else rule.level
-        print(f"{kind:14} {plain(rule.title, 70):70} {' '.join(rule.techniques)}")
+        origin = f"{plain(rule.author, 30) or '-':30} {plain(rule.license, 26) or '-':26}"
+        print(f"{kind:14} {plain(rule.title, 70):70} {origin} {' '.join(rule.techniques)}")
     for error in rule_set.errors:
         print(f"left out: {plain(str(error))}", file=sys.stderr)
     print(f"{len(rule_set.rules):,} rules, {len(rule_set.errors):,} left out")
