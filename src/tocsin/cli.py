@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from tocsin import __version__
 from tocsin.commands import classify, config, lag, maintain, produce, query, rules, run, scan, stats, store
+from tocsin.commands.options import add_command
 from tocsin.errors import ConfigError, DeliveryError
 from tocsin.supervisor import EXIT_AGAIN, EXIT_CONFIG
 
@@ -62,16 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tocsin {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in _COMMANDS:
-        name = module.__name__.rpartition(".")[2]
-        command = commands.add_parser(
-            name,
-            help=module.HELP,
-            description=module.__doc__,
-            epilog=module.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        module.add_arguments(command)
+        command = add_command(commands, module.__name__.rpartition(".")[2], module)
         command.add_argument("--config", metavar="FILE", help="settings (default: tocsin.toml in the current folder)")
         command.set_defaults(main=module.main)
     return parser

@@ -2,10 +2,25 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from tocsin.config import SETTINGS, Config, load_config
 
 _SETTINGS = {setting.key: setting for setting in SETTINGS}
+
+
+def add_command(commands: Any, name: str, module: Any) -> argparse.ArgumentParser:
+    """Add a command by its module, which has HELP, EXAMPLES and `add_arguments`; `commands`: of `add_subparsers`."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=module.HELP,
+        description=module.__doc__,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.add_arguments(command)
+    return command
 
 
 def add_setting(parser: argparse.ArgumentParser, flag: str, key: str, metavar: str | None = None) -> None:

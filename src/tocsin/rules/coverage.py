@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tocsin.event import Logsource
 from tocsin.rules.atom import Atom, ExistsAtom, FieldAtom, KeywordAtom, KeywordRegexAtom, NullAtom
 from tocsin.rules.rule import Rule
-from tocsin.rules.text import fold
+from tocsin.rules.text import plain_name
 from tocsin.rules.tree import atoms_of, can_hold
 from tocsin.verdict import LEVELS
 
@@ -44,7 +44,7 @@ def starved(rules: Sequence[Rule], sources: Mapping[Logsource, Collection[str] |
 
     `sources`: log sources there are, each with the names of the fields that its events have; None: not known.
     """
-    plain = {one: None if names is None else {_plain(name) for name in names} for one, names in sources.items()}
+    plain = {one: None if names is None else {plain_name(name) for name in names} for one, names in sources.items()}
     found = []
     for rule in rules:
         fitting = [names for one, names in plain.items() if rule.logsource.fits(one)]
@@ -77,9 +77,5 @@ def _lacking(rule: Rule, names: Collection[str]) -> tuple[str, ...]:
 
 def _is_there(name: str, names: Collection[str]) -> bool:
     """Say whether a field is, or the object that a path begins with."""
-    plain = _plain(name)
+    plain = plain_name(name)
     return plain in names or any(plain[:dot] in names for dot in range(len(plain)) if plain[dot] == ".")
-
-
-def _plain(name: str) -> str:
-    return fold(name).replace(" ", "")

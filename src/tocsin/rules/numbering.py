@@ -1,7 +1,6 @@
 """Number the atoms of all rules, and rank them by how common they are."""
 
 from collections.abc import Mapping
-from functools import cache
 
 from tocsin.rules.atom import (
     Atom,
@@ -14,7 +13,7 @@ from tocsin.rules.atom import (
     TextAtom,
 )
 from tocsin.rules.patterns import Kind, test_of
-from tocsin.rules.text import fold
+from tocsin.rules.text import fold, plain_name
 from tocsin.rules.tree import Tree, atoms_of, can_hold
 
 # Fields that say of which kind an event is: a rule is not likely because one of them fits.
@@ -53,7 +52,7 @@ class NumberedAtoms:
             self.keywords[number] = atom
         else:
             field = atom.field
-            if isinstance(atom, TextAtom) and _plain_name(atom.field) == "eventid":
+            if isinstance(atom, TextAtom) and plain_name(atom.field) == "eventid":
                 self.about_code[number] = atom
         self.fields.append(field)
         self._uses.append(0)
@@ -89,16 +88,11 @@ class NumberedAtoms:
         return test_of(atom.pattern)(code if atom.is_cased else fold(code))
 
 
-@cache
-def _plain_name(field: str) -> str:
-    return fold(field).replace(" ", "")
-
-
 def _weakness(atom: Atom) -> float:
     """Rank atoms by how many events they hold for: long literals at a known end of the text for the fewest."""
     match atom:
         case TextAtom(field, pattern):
-            if _plain_name(field) in _ROUTING_FIELDS:
+            if plain_name(field) in _ROUTING_FIELDS:
                 return 100_000
             if pattern.kind is Kind.ANYTHING:
                 return 10_000

@@ -1,5 +1,6 @@
 """Compare text as Sigma does: values as text, without regard to case."""
 
+from functools import lru_cache
 from typing import Any
 
 
@@ -15,6 +16,19 @@ def fold(text: str) -> str:
     if len(folded) == len(text):
         return folded
     return text.translate({ord(character): _fold_character(character) for character in set(text)})
+
+
+def plain_name(name: str) -> str:
+    """Return a field's name without case and blanks, as names are compared."""
+    return _known_name(name) if len(name) <= _MAX_KNOWN_NAME else fold(name).replace(" ", "")
+
+
+_MAX_KNOWN_NAME = 64  # characters: longer ones hardly come again
+
+
+@lru_cache(maxsize=16_384)
+def _known_name(name: str) -> str:
+    return fold(name).replace(" ", "")
 
 
 def text_of(value: Any) -> str | None:

@@ -1,17 +1,15 @@
 """What a rule sees of an event: the values of a field, looked up as Sigma does, each prepared once."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
-from tocsin.rules.text import fold, text_of
+from tocsin.rules.text import fold, plain_name, text_of
 
 Layers = tuple[Mapping[str, Any], ...]  # the first one that has a field gives it
 
 VALUE_SEPARATOR = "\0\x1f\0"  # between values that are searched at one go
 _MISSING = object()
 _MAX_SHAPES = 2048
-_MAX_KNOWN_NAME = 64  # characters
 _MAX_REMEMBERED_CHARACTERS = 8192  # of the keys of one event
 _MAX_REMEMBERED_KEYS = 256  # an event with more has no shape that comes again
 
@@ -118,25 +116,16 @@ class Places(dict[str, tuple[int, str] | None]):
         super().__init__()
         places = [(number, key) for number, layer in enumerate(layers) for key in layer]
         self._exact = {key: (number, key) for number, key in reversed(places)}
-        self._folded = {_without_case_and_blanks(key): (number, key) for number, key in reversed(places)}
+        self._folded = {plain_name(key): (number, key) for number, key in reversed(places)}
 
     def __missing__(self, name: str) -> tuple[int, str] | None:
-        place = self[name] = self._exact.get(name) or self._folded.get(_without_case_and_blanks(name))
+        place = self[name] = self._exact.get(name) or self._folded.get(plain_name(name))
         return place
 
     def may_have_path(self, name: str) -> bool:
         """Say whether some of these events may have the field within another one (`userIdentity.arn`)."""
-        wanted = _without_case_and_blanks(name)
+        wanted = plain_name(name)
         return any(wanted[:dot] in self._folded for dot in range(len(wanted)) if wanted[dot] == ".")
-
-
-def _without_case_and_blanks(name: str) -> str:
-    return _known_name(name) if len(name) <= _MAX_KNOWN_NAME else fold(name).replace(" ", "")
-
-
-@lru_cache(maxsize=16_384)
-def _known_name(name: str) -> str:
-    return fold(name).replace(" ", "")
 
 
 def _flattened(value: Any) -> tuple[Any, ...]:
@@ -195,5 +184,5 @@ def _along_path(value: Any, path: str) -> Iterator[Any]:
 def _key_like(values: Mapping[str, Any], name: str) -> str | None:
     if name in values:
         return name
-    wanted = _without_case_and_blanks(name)
-    return next((key for key in values if _without_case_and_blanks(key) == wanted), None)
+    wanted = plain_name(name)
+    return next((key for key in values if plain_name(key) == wanted), None)

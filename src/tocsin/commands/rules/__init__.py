@@ -2,6 +2,7 @@
 
 import argparse
 
+from tocsin.commands.options import add_command
 from tocsin.commands.rules import check, coverage, explain, fetch, list_
 
 HELP = "check, list, explain or fetch Sigma rules, and say what they cover"
@@ -22,15 +23,7 @@ _ACTIONS = {"check": check, "list": list_, "explain": explain, "coverage": cover
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     for name, module in _ACTIONS.items():
-        action = actions.add_parser(
-            name,
-            help=module.HELP,
-            description=module.__doc__,
-            epilog=module.EXAMPLES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-        )
-        module.add_arguments(action)
+        action = add_command(actions, name, module)
         action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
         action.set_defaults(action_main=module.main)
 
