@@ -49,7 +49,16 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
 @pytest.fixture(scope="session")
 def evtx_originals(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real EVTX files, unpacked."""
-    folder = tmp_path_factory.mktemp("evtx")
-    with tarfile.open(shared_data / "events" / "evtx-originals.tar.xz") as archive:
+    return _unpacked(shared_data / "events" / "evtx-originals.tar.xz", tmp_path_factory.mktemp("evtx"))
+
+
+@pytest.fixture(scope="session")
+def sigmahq(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SigmaHQ's rules, unpacked."""
+    return _unpacked(shared_data / "sigma" / "sigma-rules-8eaafff1.tar.gz", tmp_path_factory.mktemp("sigmahq"))
+
+
+def _unpacked(file: Path, folder: Path) -> Path:
+    with tarfile.open(file) as archive:
         archive.extractall(folder, filter="data")
     return folder

@@ -7,7 +7,6 @@ import gzip
 import json
 import os
 import re
-import tarfile
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,14 +35,6 @@ HYPOTHESIS_EXAMPLES = 300 if EVERY > 1 else 20_000
 MUTANT_ROUNDS = 2 if EVERY > 1 else 20
 INGEST_US = 1_790_000_000_000_000
 SMALLEST_MEMORIES = [Memory(0, 0, 0, 0), Memory(200, 5, 3, 2), Memory(5_000, 40, 20, 4)]
-
-
-@pytest.fixture(scope="module")
-def sigmahq(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sigmahq")
-    with tarfile.open(shared_data / "sigma" / "sigma-rules-8eaafff1.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import tarfile
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -33,14 +32,6 @@ FOUND_BY_NO_PEER = {
     "d7326048-328b-4d5e-98af-86e84b17c765": "Data of PowerShell 400 from the Message of flat events, which have none",
     "df9a0e0e-fedb-4d6c-8668-d765dfc92aa7": "Data of PowerShell 600 from the Message of flat events, which have none",
 }
-
-
-@pytest.fixture(scope="module")
-def sigmahq(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("sigmahq")
-    with tarfile.open(shared_data / "sigma" / "sigma-rules-8eaafff1.tar.gz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from tocsin.download import Progress, check_url, download, receive
 from tocsin.errors import ConfigError, DeliveryError, RuleError
 from tocsin.pipeline.replace import replace_folder
 from tocsin.plain import plain
-from tocsin.rules.archive import Pack, read_pack
+from tocsin.rules.archive import UnpackedArchive, read_pack
 from tocsin.rules.attack import Attack
 from tocsin.rules.license import PACK_FILE, is_license_file, license_in, license_of_source
 from tocsin.timestamps import clock_us, iso_utc
@@ -114,7 +114,7 @@ def _get(source: str, archive: Path, on_progress: Progress) -> str:
         return receive(stream, Path(source).stat().st_size, archive, MAX_ARCHIVE_BYTES, on_progress)
 
 
-def _write(pack: Pack, new: Path) -> None:
+def _write(pack: UnpackedArchive, new: Path) -> None:
     try:
         new.mkdir()
         for path, content in pack.files.items():
@@ -125,7 +125,7 @@ def _write(pack: Pack, new: Path) -> None:
         raise DeliveryError(f"rules: `{new.parent.parent}` cannot be written: {error.strerror}") from error
 
 
-def _loaded(pack: Pack, new: Path, folder: Path, source: str, sha256: str) -> FetchedRules:
+def _loaded(pack: UnpackedArchive, new: Path, folder: Path, source: str, sha256: str) -> FetchedRules:
     """Load all rules once, where they lie for now; say of each problem where it will be."""
     from tocsin.rules.load import load_rules  # pySigma takes half a second to import
 

@@ -36,7 +36,7 @@ class ArchiveLimits:
 
 
 @dataclass(frozen=True)
-class Pack:
+class UnpackedArchive:
     """What was kept of an archive: rules, licence and readme files."""
 
     files: Mapping[PurePosixPath, bytes]
@@ -50,7 +50,7 @@ class _Member:
     read: Callable[[int], bytes]  # so many bytes at most
 
 
-def read_pack(archive: Path, limits: ArchiveLimits | None = None) -> Pack:
+def read_pack(archive: Path, limits: ArchiveLimits | None = None) -> UnpackedArchive:
     """Read a zip or tar.gz. Files below one single folder, as in a source archive, are named without it.
 
     Raises ConfigError where it is neither, is damaged or beyond the limits, or where a name in it would lead out of
@@ -65,7 +65,7 @@ def read_pack(archive: Path, limits: ArchiveLimits | None = None) -> Pack:
         except Exception as error:  # the readers meet damage with all kinds of errors
             said = plain(f"{type(error).__name__}: {error}", 200)
             raise ConfigError(f"rules: the archive is damaged ({said}); get it anew") from error
-    return Pack(_without_root(files), left_out)
+    return UnpackedArchive(_without_root(files), left_out)
 
 
 def _kept(members: Iterator[_Member], limits: ArchiveLimits) -> tuple[dict[PurePosixPath, bytes], Counter[str]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from tocsin.event import Logsource
 from tocsin.rules.atom import Atom, ExistsAtom, FieldAtom, KeywordAtom, KeywordRegexAtom, NullAtom
 from tocsin.rules.rule import Rule
-from tocsin.rules.text import plain_name
 from tocsin.rules.tree import atoms_of, can_hold
+from tocsin.rules.view import Places
 from tocsin.verdict import LEVELS
 
 
@@ -44,38 +44,39 @@ def starved(rules: Sequence[Rule], sources: Mapping[Logsource, Collection[str] |
 
     `sources`: log sources there are, each with the names of the fields that its events have; None: not known.
     """
-    plain = {one: None if names is None else {plain_name(name) for name in names} for one, names in sources.items()}
+    asked = {rule.logsource for rule in rules}
+    fitting = {one: [names for source, names in sources.items() if one.fits(source)] for one in asked}
+    places = {
+        one: Places(tuple(dict.fromkeys(names) for names in found if names is not None))
+        for one, found in fitting.items()
+        if None not in found
+    }
     found = []
     for rule in rules:
-        fitting = [names for one, names in plain.items() if rule.logsource.fits(one)]
-        if not fitting:
-            asked = rule.logsource
-            found.append(Starved(rule, " ".join(filter(None, (asked.product, asked.category, asked.service)))))
-        elif None not in fitting:
-            names = frozenset().union(*[one for one in fitting if one is not None])
-            if lacking := _lacking(rule, names):
-                found.append(Starved(rule, "", lacking))
+        if not fitting[rule.logsource]:
+            found.append(Starved(rule, str(rule.logsource)))
+        elif rule.logsource in places and (lacking := _lacking(rule, places[rule.logsource])):
+            found.append(Starved(rule, "", lacking))
     return sorted(found, key=lambda one: (-LEVELS.index(one.rule.level), one.logsource, one.rule.title))
 
 
-def _lacking(rule: Rule, names: Collection[str]) -> tuple[str, ...]:
+def _lacking(rule: Rule, places: Places) -> tuple[str, ...]:
     """Return the fields that no event has, where the rule cannot hold without them."""
 
     def known(atom: Atom) -> bool | None:
         if isinstance(atom, (KeywordAtom, KeywordRegexAtom)):
             return None
         wanted = (atom.field, atom.other) if isinstance(atom, FieldAtom) else (atom.field,)
-        if all(_is_there(name, names) for name in wanted):
+        if all(_is_there(name, places) for name in wanted):
             return None
         return isinstance(atom, NullAtom) or (isinstance(atom, ExistsAtom) and not atom.is_wanted)
 
     if can_hold(rule.condition, known):
         return ()
     asked = {atom.field for atom in atoms_of(rule.condition) if not isinstance(atom, (KeywordAtom, KeywordRegexAtom))}
-    return tuple(sorted(name for name in asked if not _is_there(name, names)))
+    return tuple(sorted(name for name in asked if not _is_there(name, places)))
 
 
-def _is_there(name: str, names: Collection[str]) -> bool:
+def _is_there(name: str, places: Places) -> bool:
     """Say whether a field is, or the object that a path begins with."""
-    plain = plain_name(name)
-    return plain in names or any(plain[:dot] in names for dot in range(len(plain)) if plain[dot] == ".")
+    return places[name] is not None or places.may_have_path(name)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tocsin.errors import RuleError
-from tocsin.event import Event, Logsource, Shape
+from tocsin.event import Event, Logsource
 from tocsin.rules.attack import Attack
 from tocsin.rules.documents import Document, read_documents
 from tocsin.rules.load import RuleReader
@@ -85,8 +85,7 @@ class _Question:
     def __init__(self, rule: Rule, event: Event, reader: RuleReader, document: Document) -> None:
         asked = rule.logsource
         logsource = Logsource(asked.product, asked.service, (asked.category,) if asked.category else ())
-        shape = Shape(event.shape.format, logsource, event.shape.channel, event.shape.provider, event.shape.code)
-        self._event = msgspec.structs.replace(event, shape=shape)
+        self._event = msgspec.structs.replace(event, shape=replace(event.shape, logsource=logsource))
         self._rule = rule
         self._reader = reader
         self._document = document

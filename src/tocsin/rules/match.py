@@ -17,7 +17,6 @@ from tocsin.rules.rule import Rule, rules_digest
 from tocsin.rules.tree import atoms_of
 from tocsin.rules.view import Spellings
 
-_MAX_REMEMBERED_CODE = 64  # characters: a longer event id is hostile
 _MAX_REMEMBERED_KEYS = 256  # an event with more has no shape that comes again
 
 

@@ -20,6 +20,9 @@ class RuleLogsource:
     category: str = ""
     service: str = ""
 
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.product, self.category, self.service)))
+
     def fits(self, logsource: Logsource) -> bool:
         """Say whether an event of that log source is one of those the rule asks for."""
         return (

@@ -45,7 +45,7 @@ def _kind_of(channel_and_code: tuple[str, str]) -> Kind:
     logsource = Logsource(product, service, CATEGORIES.get((service, code), ()))
     return Kind(
         channel=channel,
-        logsource=_RPC_FIREWALL if channel == "RPCFW" else logsource,
+        logsource=RPC_FIREWALL if channel == "RPCFW" else logsource,
         logsource_field=field,
         logsource_by_value={value: Logsource("windows", service, names) for value, names in by_value.items()},
         add_aliases=aliases_of(service),
@@ -56,6 +56,6 @@ def _kind_of(channel_and_code: tuple[str, str]) -> Kind:
 
 
 # RPC Firewall writes to a channel of its own.
-_RPC_FIREWALL = Logsource("rpc_firewall", "", ("application",))
+RPC_FIREWALL = Logsource("rpc_firewall", "", ("application",))
 
 KINDS: Remembered[tuple[str, str], Kind] = Remembered(_kind_of, entries=4096, max_chars=200)

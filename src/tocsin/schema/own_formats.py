@@ -39,7 +39,7 @@ def _formats_of(path: Path, problems: list[str]) -> list[LogFormat]:
         return []
     found = []
     for number, entry in enumerate(content, 1):
-        wrong = list(_wrong_with(entry))
+        wrong = _wrong_with(entry)
         problems.extend(f"formats: `{path}`, entry {number}: {reason}" for reason in wrong)
         if not wrong:
             found.append(_format_of(entry, f"{path.stem}-{number}"))

@@ -3,6 +3,7 @@
 from tocsin.event import Logsource
 from tocsin.schema.categories import CATEGORIES, CATEGORIES_BY_FIELD
 from tocsin.schema.channels import SERVICES
+from tocsin.schema.kinds import RPC_FIREWALL
 from tocsin.schema.products import PRODUCTS
 
 
@@ -19,5 +20,4 @@ def routable_logsources() -> frozenset[Logsource]:
         for (service, _), categories in CATEGORIES.items()
         if service == "sysmon"
     }
-    found.add(Logsource("rpc_firewall", "", ("application",)))
-    return frozenset(found | {one.logsource for one in PRODUCTS})
+    return frozenset(found | {RPC_FIREWALL} | {one.logsource for one in PRODUCTS})

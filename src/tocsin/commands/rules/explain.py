@@ -47,9 +47,9 @@ def main(parsed: argparse.Namespace) -> int:
 
 
 def _show(explanation: "Explanation") -> None:
-    rule, asked, has = explanation.rule, explanation.rule.logsource, explanation.event_logsource
+    rule, has = explanation.rule, explanation.event_logsource
     print(f"{plain(rule.title)} ({rule.id}): {'fires' if explanation.fires else 'does not fire'}")
-    wanted = " ".join(filter(None, (asked.product, asked.category, asked.service))) or "any"
+    wanted = str(rule.logsource) or "any"
     is_a = " ".join(filter(None, (has.product, *has.categories, has.service))) or "of no known log source"
     print(f"{_mark(explanation.is_routed)} log source: {plain(wanted)}; the event is {plain(is_a)}")
     print(f"{_mark(explanation.holds)} condition: {plain(' | '.join(explanation.conditions))}")
