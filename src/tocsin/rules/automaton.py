@@ -19,19 +19,31 @@ class Automaton:
     """Finds expressions by number, in a compiled database with its scratch. It finds nothing in an empty text."""
 
     def __init__(self, database: "hyperscan.Database") -> None:
+        found: list[int] = []
+
+        def on_match(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
+            found.append(number)
+
         self._scan = database.scan
-        self._found: list[int] = []
-        self._on_match = self._add
+        self._found = found
+        self._on_match = on_match
 
     def find(self, text: bytes) -> list[int]:
         """Return the numbers of the expressions that lie in a text (UTF-8), each once."""
-        found: list[int] = []
-        self._found = found
         self._scan(text, self._on_match)
+        if not self._found:
+            return []
+        found = self._found[:]
+        self._found.clear()
         return found
 
-    def _add(self, number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
-        self._found.append(number)
+    def finds_any(self, text: bytes) -> bool:
+        """Say whether any of the expressions lies in a text."""
+        self._scan(text, self._on_match)
+        if not self._found:
+            return False
+        self._found.clear()
+        return True
 
 
 def expression_of(pattern: Pattern) -> Expression:

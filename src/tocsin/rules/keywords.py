@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 
 import hyperscan
 
@@ -18,6 +19,7 @@ _ESCAPES = rb"\\u00[2-7][0-9a-f]|\\u212a|\\u017f"
 _FOLDING_TO_ASCII = {"k": "(?:k|\\xe2\\x84\\xaa)", "s": "(?:s|\\xc5\\xbf)"}  # Kelvin sign and long s, in UTF-8
 _SEPARATING = frozenset(VALUE_SEPARATOR)  # a literal without these lies within one of the joined values
 _PLAIN_RUN = re.compile(r"[ !#-.0-\[\]-~]{2,}")  # what JSON writes as it is, but for the escapes above
+_ENOUGH = 40
 _FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_CASELESS  # on bytes
 
 
@@ -48,9 +50,9 @@ class Keywords:
         self._first_look = None if is_always else automata.of({0: (_ESCAPES, _FLAGS), **_expressions(runs)})
 
     @property
-    def first_look(self) -> Callable[[bytes], object]:
+    def first_look(self) -> Callable[[bytes], bool]:
         """A look at the event as it came: what is false says that none of the atoms holds."""
-        return _always if self._first_look is None else self._first_look.find
+        return _always if self._first_look is None else self._first_look.finds_any
 
     def find(self, seen: View) -> frozenset[int]:
         """Return the atoms that hold for an event."""
@@ -76,7 +78,19 @@ def _always(_: bytes) -> bool:
 
 
 def _expressions(runs: list[str]) -> dict[int, Expression]:
-    return {number: (_in_utf8(run), _FLAGS) for number, run in enumerate(sorted(set(map(fold, runs))), 1)}
+    """Return what to look for in the raw JSON.
+
+    For few literals Hyperscan makes an automaton that goes byte by byte. With decoys, which are in no JSON, it takes
+    its matcher of many literals: 1.4 µs instead of 2.6 for real events of 2.4 KB and 20 keywords.
+    """
+    expressions = [_in_utf8(run) for run in sorted(set(map(fold, runs)))]
+    expressions += map(_decoy, range(_ENOUGH - len(expressions)))
+    return {number: (expression, _FLAGS) for number, expression in enumerate(expressions, 1)}
+
+
+def _decoy(number: int) -> bytes:
+    """Return control characters, which JSON writes as escapes."""
+    return bytes(1 + byte % 8 for byte in sha256(b"%d" % number).digest()[:8])
 
 
 def _in_utf8(run: str) -> bytes:

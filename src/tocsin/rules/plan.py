@@ -14,7 +14,7 @@ from tocsin.rules.view import Layers, Places, Spellings, View
 
 Fields = Mapping[str, Any]
 Signature = tuple[int, ...]
-Compute = Callable[[Layers, bytes], int]
+Compute = Callable[[Fields, Fields, bytes], int]  # overlay, fields, JSON -> symbol
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ class Plan:
         except TypeError:  # a list or a map among them
             signature = tuple(_symbol(column, value) for column, value in zip(self._columns, values, strict=True))
         if self._computed:
-            layers = (overlay, fields)
-            signature += tuple([compute(layers, json) for compute in self._computed])
+            signature += tuple([compute(overlay, fields, json) for compute in self._computed])
         return signature
 
     def matches(self, signature: Signature) -> tuple[list[int], int]:
@@ -143,8 +142,8 @@ def _symbol(column: Column, value: Any) -> int:
 
 
 def _path_reader(name: str, column: Column, first: int, spellings: Spellings) -> Compute:
-    def read(layers: Layers, _: bytes) -> int:
-        return column.symbol_of(View(layers[first:], spellings).raws(name))
+    def read(overlay: Fields, fields: Fields, _: bytes) -> int:
+        return column.symbol_of(View((overlay, fields)[first:], spellings).raws(name))
 
     return read
 
@@ -154,8 +153,8 @@ def _reference_reader(
 ) -> Compute:
     tests = [(number, atom.field, atom.other, _COMPARE[atom.how]) for number, atom in references.items()]
 
-    def read(layers: Layers, _: bytes) -> int:
-        view = View(layers[first:], spellings)
+    def read(overlay: Fields, fields: Fields, _: bytes) -> int:
+        view = View((overlay, fields)[first:], spellings)
         return symbols.number_of(
             frozenset(
                 number
@@ -179,7 +178,7 @@ def _keyword_reader(keywords: Keywords, spellings: Spellings, symbols: Symbols) 
     first_look = keywords.first_look
     nothing = symbols.number_of(frozenset())
 
-    def read(layers: Layers, json: bytes) -> int:
-        return symbols.number_of(keywords.find(View(layers[1:], spellings))) if first_look(json) else nothing
+    def read(_: Fields, fields: Fields, json: bytes) -> int:
+        return symbols.number_of(keywords.find(View((fields,), spellings))) if first_look(json) else nothing
 
     return read

@@ -1,5 +1,6 @@
 """Read a flat Windows event, as NXLog and the Security-Datasets write it: the record's own keys are the fields."""
 
+from collections.abc import Container
 from typing import Any
 
 import orjson
@@ -17,8 +18,8 @@ TIMES = (
 )
 
 
-def is_flat_windows(record: dict[str, Any]) -> bool:
-    return "EventID" in record and ("Channel" in record or "SourceName" in record or "EventLog" in record)
+def is_flat_windows(keys: Container[str]) -> bool:
+    return "EventID" in keys and ("Channel" in keys or "SourceName" in keys or "EventLog" in keys)
 
 
 def read_flat_windows(record: dict[str, Any]) -> Native:

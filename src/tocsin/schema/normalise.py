@@ -10,7 +10,7 @@ from tocsin.schema.kinds import KINDS
 from tocsin.schema.log_format import LogFormat, LogFormats, at, first_text_at
 from tocsin.schema.parse import parse
 from tocsin.schema.products import KNOWN
-from tocsin.schema.quick import Readers, is_in_future
+from tocsin.schema.quick import FUTURE_US, NOT_AS_USUAL, Readers
 from tocsin.schema.shapes import SHAPES
 from tocsin.schema.sysmon_linux import read_sysmon, sysmon_text
 from tocsin.schema.times import first_time
@@ -32,11 +32,15 @@ def normalise(raw: bytes, ingest_us: int, timezone: tzinfo = UTC, own: LogFormat
         return _of_format(form, record, json, json is not raw, flags, ingest_us, timezone)
     if flags:
         return _normalised(record, json, raw, flags, ingest_us, timezone)
-    keys = tuple(record)
-    event = _READERS.read(keys, record, json, ingest_us, timezone)
-    if event is None:
-        event = _normalised(record, json, raw, flags, ingest_us, timezone)
-    return event
+    reader = _READERS[tuple(record)]
+    if reader is not None:
+        try:
+            event = reader.read(record, json, ingest_us, timezone)
+        except NOT_AS_USUAL:
+            event = None
+        if event is not None:
+            return event
+    return _normalised(record, json, raw, flags, ingest_us, timezone)
 
 
 def _normalised(
@@ -102,4 +106,4 @@ def _time_of(
         return ingest_us, "ingest", ("unreadable_time" if is_there else "missing_time",)
     time_us, time_source, is_assumed = found
     flags = ("assumed_timezone",) if is_assumed else ()
-    return time_us, time_source, (*flags, "future_time") if is_in_future(time_us, ingest_us) else flags
+    return time_us, time_source, (*flags, "future_time") if time_us > ingest_us + FUTURE_US else flags

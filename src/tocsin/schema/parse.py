@@ -1,6 +1,7 @@
 """Parse the bytes of a record: JSON that every later reader accepts, or an error that says why not."""
 
 import re
+from gc import is_tracked  # a dict without any container in it is none of the collector's business
 from typing import Any
 
 import orjson
@@ -8,7 +9,9 @@ import orjson
 from tocsin.errors import DecodeError
 
 MAX_DEPTH = 500  # objects and arrays within one another
-_MANY = MAX_DEPTH // 2
+_FEW = 20  # arrays: the other levels are objects
+_MANY = MAX_DEPTH - _FEW
+_SHORT, _LONG = 2 * MAX_DEPTH, 5 * _MANY  # bytes: a level takes at least `[]`, or `{"":}`
 
 _CONTAINERS = frozenset((dict, list))
 _BOM = b"\xef\xbb\xbf"
@@ -38,10 +41,7 @@ def parse(raw: bytes) -> tuple[dict[str, Any], bytes, tuple[str, ...]]:
         _refuse_too_deep(parsed)
         hint = "; `jq -c '.[]'` writes its elements a line each" if type(parsed) is list else ""
         raise DecodeError("not_an_object", f"the record is JSON, but {_KINDS[type(parsed)]} instead of an object{hint}")
-    if len(raw) > 2 * MAX_DEPTH and (
-        # What is too deep has many of one of these. Splitting counts them faster than counting does.
-        len(raw.split(b"[", _MANY)) > _MANY or len(raw.split(b"{", _MANY)) > _MANY
-    ):
+    if is_tracked(parsed) and len(raw) > _SHORT and _may_be_too_deep(raw):
         _refuse_too_deep(parsed)
     return parsed, raw, flags
 
@@ -54,6 +54,13 @@ _KINDS: dict[type, str] = {
     bool: "true or false",
     type(None): "null",
 }
+
+
+def _may_be_too_deep(raw: bytes) -> bool:
+    """Splitting counts brackets faster than counting does."""
+    if len(raw.split(b"[", _FEW)) > _FEW:
+        return True
+    return len(raw) > _LONG and len(raw.split(b"{", _MANY)) > _MANY
 
 
 def _repaired(raw: bytes) -> tuple[bytes, tuple[str, ...]]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from gc import is_tracked
 from operator import itemgetter
 from typing import Any, Protocol
 
@@ -20,7 +21,7 @@ from tocsin.schema.shapes import SHAPES, are_rare
 from tocsin.schema.times import LONGEST_CHARS, microseconds
 from tocsin.schema.users import NameFields, account, acting_user
 
-_FUTURE_US = 5 * 60 * 1_000_000
+FUTURE_US = 5 * 60 * 1_000_000  # later than clocks that differ a little explain
 _MAX_READERS = 4096
 _MAX_KINDS = 4096  # of one reader
 _MAX_CHARACTERS = 300  # of channel, provider and event id
@@ -28,48 +29,36 @@ _NO_OVERLAY: dict[str, Any] = {}
 _HOSTS: Remembered[str, str] = Remembered(str.lower, entries=20_000, max_chars=100)
 
 
-def is_in_future(time_us: int, ingest_us: int) -> bool:
-    """Say whether an event claims to be later than clocks that differ a little explain."""
-    return time_us > ingest_us + _FUTURE_US
+# What a reader raises where something is not as it mostly is.
+NOT_AS_USUAL = (TypeError, KeyError, AttributeError, ValueError, OverflowError)
 
 
-class _Reader(Protocol):
-    def read(self, record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo) -> Event | None: ...
+class Reader(Protocol):
+    """Reads records that have certain keys."""
+
+    def read(self, record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo) -> Event | None:
+        """Return the event; None, or one of NOT_AS_USUAL, where the record takes the plain way.
+
+        It may then have names that the plain way adds, too.
+        """
 
 
-class Readers:
-    """Quick readers by the keys of a record. Bounded: when there are too many it starts anew."""
+class Readers(dict[tuple[str, ...], Reader | None]):
+    """`readers[keys]` reads records with these keys; None: they take the plain way. Bounded: starts anew when full."""
 
-    def __init__(self) -> None:
-        self._readers: dict[tuple[str, ...], _Reader | None] = {}
-
-    def read(
-        self, keys: tuple[str, ...], record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo
-    ) -> Event | None:
-        """Return the event, or None where it takes the plain way; the record may then have names that it adds, too."""
-        try:
-            reader = self._readers[keys]
-        except KeyError:
-            reader = self._new_reader(keys, record)
-        if reader is None:
-            return None
-        try:
-            return reader.read(record, json, ingest_us, timezone)
-        except (TypeError, KeyError, AttributeError, ValueError, OverflowError):  # something is not as it mostly is
-            return None
-
-    def _new_reader(self, keys: tuple[str, ...], record: dict[str, Any]) -> _Reader | None:
+    def __missing__(self, keys: tuple[str, ...]) -> Reader | None:
         if are_rare(keys):
             return None
-        if len(self._readers) >= _MAX_READERS:
-            self._readers.clear()
-        reader: _Reader | None = None
-        if keys == ("Event",):
-            reader = _EvtxReader()
-        elif is_flat_windows(record) and _FlatReader.can_read(keys):
-            reader = _FlatReader(keys)
-        self._readers[keys] = reader
+        if len(self) >= _MAX_READERS:
+            self.clear()
+        reader = self[keys] = _reader_of(keys)
         return reader
+
+
+def _reader_of(keys: tuple[str, ...]) -> Reader | None:
+    if keys == ("Event",):
+        return _EvtxReader()
+    return _FlatReader(keys) if is_flat_windows(keys) and _FlatReader.can_read(keys) else None
 
 
 @dataclass(slots=True)
@@ -174,13 +163,13 @@ class _EvtxReader:
     """Reads EVTX records of evtx_dump and pyevtx-rs that have all of `System`, and plain values in `EventData`."""
 
     def __init__(self) -> None:
-        self._kinds: dict[tuple[str, str, int | str, tuple[str, ...]], _Known] = {}
+        self._kinds: dict[tuple[str, str, int | str, bool, tuple[str, ...]], _Known] = {}
 
     def read(self, record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo) -> Event | None:  # noqa: ARG002
         event = record["Event"]
         system = event["System"]
         data = event["EventData"]
-        if type(data) is not dict or not _CONTAINERS.isdisjoint(map(type, data.values())):
+        if type(data) is not dict or (is_tracked(data) and not _CONTAINERS.isdisjoint(map(type, data.values()))):
             return None
         level, task, opcode, keywords, record_id, version, code, channel, computer, provider, created, security = (
             _system_values(system)
@@ -206,7 +195,7 @@ class _EvtxReader:
         }
         if user_sid is not None:
             fields["Security_UserID"] = fields["UserID"] = user_sid
-        key = (channel, provider, code, tuple(fields))
+        key = (channel, provider, code, user_sid is None, tuple(data))
         known = self._kinds.get(key)
         if known is None:
             known = _known("evtx-json", channel, provider, code, fields)
@@ -229,45 +218,80 @@ def _time_of(moment: str, ingest_us: int, timezone: tzinfo | None) -> tuple[int,
     """Return microseconds since 1970, and flags. `timezone`: of a time that names none; None: UTC, and no flag."""
     if len(moment) > LONGEST_CHARS:
         raise ValueError
-    rest = moment[19:]
-    flags: tuple[str, ...] = ()
-    zone: tzinfo = UTC
-    if rest[-1:] == "Z":
-        rest = rest[:-1]
-    elif timezone is not None:
-        zone, flags = timezone, _ASSUMED
-    if not rest:
-        time_us = _SECONDS[moment[:19], zone]
-    elif rest[0] == "." and rest.isascii() and rest[1:].isdecimal():
-        time_us = _SECONDS[moment[:19], zone] + int(rest[1:7]) * _TO_MICROSECONDS[len(rest)]
-    else:
+    seconds, flags = _UTC_SECONDS, _NO_FLAGS
+    if timezone is not None and moment[-1:] != "Z":
+        seconds, flags = _seconds_in(timezone), _ASSUMED
+    try:
+        time_us = seconds[moment[:19]] + _MILLISECONDS[moment[19:23]] + _MICROSECONDS[moment[23:]]
+    except KeyError:
         time_us, flags = _other_time(moment, timezone)
-    return time_us, (*flags, "future_time") if is_in_future(time_us, ingest_us) else flags
+    if time_us > ingest_us + FUTURE_US:
+        flags = (*flags, "future_time")
+    return time_us, flags
 
 
+_NO_FLAGS: tuple[str, ...] = ()
 _ASSUMED = ("assumed_timezone",)
-_TO_MICROSECONDS = (0, 0, 100_000, 10_000, 1_000, 100, 10, *[1] * LONGEST_CHARS)  # by the length of ".123"
 
 
-class _Seconds(dict[tuple[str, tzinfo], int]):
+class _Seconds(dict[str, int]):
     """Microseconds since 1970 of whole seconds such as `2026-01-12 06:00:00`: events of one second come together."""
 
-    def __missing__(self, key: tuple[str, tzinfo]) -> int:
-        text, zone = key
+    def __init__(self, zone: tzinfo) -> None:
+        super().__init__()
+        self._zone = zone
+
+    def __missing__(self, text: str) -> int:
         if not _PLAIN_SECOND.fullmatch(text):
-            raise ValueError
-        time_us = microseconds(datetime.fromisoformat(text).replace(tzinfo=zone))
+            raise KeyError(text)
+        time_us = microseconds(datetime.fromisoformat(text).replace(tzinfo=self._zone))
         if time_us is None:
-            raise ValueError
+            raise KeyError(text)
         if len(self) >= _MAX_SECONDS:
             self.clear()
-        self[key] = time_us
+        self[text] = time_us
         return time_us
 
 
 _PLAIN_SECOND = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII)
 _MAX_SECONDS = 10_000
-_SECONDS = _Seconds()
+_UTC_SECONDS = _Seconds(UTC)
+_ZONES: dict[tzinfo, _Seconds] = {}
+_MAX_ZONES = 16
+
+
+def _seconds_in(zone: tzinfo) -> _Seconds:
+    seconds = _ZONES.get(zone)
+    if seconds is None:
+        if len(_ZONES) >= _MAX_ZONES:
+            _ZONES.clear()
+        seconds = _ZONES[zone] = _Seconds(zone)
+    return seconds
+
+
+class _Digits(dict[str, int]):
+    """Microseconds of a part of a fraction of a second, by its text."""
+
+    def __init__(self, form: str, first: int) -> None:
+        """`form`: an expression for all that is read. `first`: microseconds that the first digit stands for."""
+        super().__init__()
+        self._form = re.compile(form, re.ASCII)
+        self._first = first
+
+    def __missing__(self, text: str) -> int:
+        if not self._form.fullmatch(text):
+            raise KeyError(text)
+        digits = text.strip(".Z")[:_DIGITS]
+        value = int(digits) * self._first // 10 ** (len(digits) - 1) if digits else 0
+        if len(text) <= _REMEMBERED_CHARACTERS:
+            self[text] = value
+        return value
+
+
+_DIGITS = 3  # of each part: what is less than a microsecond is cut off
+_REMEMBERED_CHARACTERS = 5
+_MILLISECONDS = _Digits(r"Z?|\.\d{1,3}|\.\dZ", 100_000)  # of ".123", or of all there is if that is shorter
+_MICROSECONDS = _Digits(r"\d*Z?", 100)  # of what follows
 
 
 def _other_time(moment: str, timezone: tzinfo | None) -> tuple[int, tuple[str, ...]]:
