@@ -1,6 +1,7 @@
 """Read an EVTX record written as JSON: `Event` with `System` and `EventData` or `UserData`, as the XML has them."""
 
 from collections.abc import Iterator
+from gc import is_tracked
 from operator import itemgetter
 from typing import Any
 
@@ -21,13 +22,8 @@ def read_evtx_json(record: dict[str, Any]) -> Native:
     """Attributes are read from `#attributes` (evtx_dump, pyevtx-rs), `@attributes`, `@Name` or `…_attributes`."""
     event = record["Event"]
     system = event["System"]
-    fields = _system_fields(system)
-    payload = event.get("EventData")
-    if type(payload) is dict and _CONTAINERS.isdisjoint(map(type, payload.values())):
-        fields.update(payload)
-    else:
-        for name in _PAYLOADS:
-            fields.update(_flattened(event.get(name), is_wrapped=name == "UserData"))
+    fields = system_fields(system)
+    fields.update(payload_of(event))
     event_id = system.get("EventID")
     fields["EventID"] = event_id if type(event_id) is not dict else event_id.get("#text")
     fields["Channel"] = channel = text(system.get("Channel"))
@@ -41,10 +37,23 @@ def read_evtx_json(record: dict[str, Any]) -> Native:
     return Native(fields, times, channel, provider, text(event_id), host)
 
 
+def payload_of(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the event's own fields. What is returned may be part of the event."""
+    payload = event.get("EventData")
+    # The collector does not track a dict that has no container in it: that is known without a look at its values.
+    if type(payload) is dict and (not is_tracked(payload) or _CONTAINERS.isdisjoint(map(type, payload.values()))):
+        return payload
+    fields: dict[str, Any] = {}
+    for name in _PAYLOADS:
+        fields.update(_flattened(event.get(name), is_wrapped=name == "UserData"))
+    return fields
+
+
 _CONTAINERS = frozenset((dict, list))
 
 
-def _system_fields(system: dict[str, Any]) -> dict[str, Any]:
+def system_fields(system: dict[str, Any]) -> dict[str, Any]:
+    """Return those elements of `System` that rules may ask for as they are."""
     try:
         return dict(zip(_SYSTEM_FIELDS, _system_values(system), strict=True))
     except KeyError:  # classic providers give no Version and Opcode

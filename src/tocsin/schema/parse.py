@@ -58,7 +58,7 @@ _KINDS: dict[type, str] = {
 
 def _may_be_too_deep(raw: bytes) -> bool:
     """Splitting counts brackets faster than counting does."""
-    if len(raw.split(b"[", _FEW)) > _FEW:
+    if b"[" in raw and len(raw.split(b"[", _FEW)) > _FEW:
         return True
     return len(raw) > _LONG and len(raw.split(b"{", _MANY)) > _MANY
 

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from gc import is_tracked
 from operator import itemgetter
 from typing import Any, Protocol
 
 from tocsin.event import Event, Logsource, Shape
 from tocsin.schema.evtx_json import TIMES as EVTX_TIMES
+from tocsin.schema.evtx_json import payload_of, system_fields
 from tocsin.schema.flat_windows import OTHER_PROVIDER_FIELDS, is_flat_windows
 from tocsin.schema.flat_windows import TIMES as FLAT_TIMES
 from tocsin.schema.kinds import KINDS, Kind
@@ -160,42 +160,31 @@ _HOST_FIELDS = ("Hostname", "Computer", "ComputerName")
 
 
 class _EvtxReader:
-    """Reads EVTX records of evtx_dump and pyevtx-rs that have all of `System`, and plain values in `EventData`."""
+    """Reads EVTX records of evtx_dump and pyevtx-rs."""
 
     def __init__(self) -> None:
-        self._kinds: dict[tuple[str, str, int | str, bool, tuple[str, ...]], _Known] = {}
+        self._kinds: dict[tuple[str, str, int | str, tuple[str, ...]], _Known] = {}
 
     def read(self, record: dict[str, Any], json: bytes, ingest_us: int, timezone: tzinfo) -> Event | None:  # noqa: ARG002
         event = record["Event"]
         system = event["System"]
-        data = event["EventData"]
-        if type(data) is not dict or (is_tracked(data) and not _CONTAINERS.isdisjoint(map(type, data.values()))):
-            return None
-        level, task, opcode, keywords, record_id, version, code, channel, computer, provider, created, security = (
-            _system_values(system)
-        )
+        channel, computer, code, provider, created = _envelope(system)
         provider = provider["#attributes"]["Name"]
-        moment = created["#attributes"]["SystemTime"]
-        user_sid = None if security is None else security["#attributes"]["UserID"]
+        if type(code) is dict:
+            code = code["#text"]
         if not (type(code) is int or type(code) is str) or type(computer) is not str:
             return None
-        time_us, flags = _time_of(moment, ingest_us, None)
-        fields = {
-            "Level": level,
-            "Task": task,
-            "Opcode": opcode,
-            "Keywords": keywords,
-            "EventRecordID": record_id,
-            "Version": version,
-            **data,
-            "EventID": code,
-            "Channel": channel,
-            "Computer": computer,
-            "Provider_Name": provider,
-        }
-        if user_sid is not None:
+        time_us, flags = _time_of(created["#attributes"]["SystemTime"], ingest_us, None)
+        fields = system_fields(system)
+        fields.update(payload_of(event))
+        fields["EventID"] = code
+        fields["Channel"] = channel
+        fields["Computer"] = computer
+        fields["Provider_Name"] = provider
+        security = system.get("Security")
+        if security is not None and (user_sid := security["#attributes"]["UserID"]) is not None:
             fields["Security_UserID"] = fields["UserID"] = user_sid
-        key = (channel, provider, code, user_sid is None, tuple(data))
+        key = (channel, provider, code, tuple(fields))
         known = self._kinds.get(key)
         if known is None:
             known = _known("evtx-json", channel, provider, code, fields)
@@ -207,11 +196,9 @@ class _EvtxReader:
         return known.event(json, fields, time_us, EVTX_TIMES[0][0], _HOSTS[computer], flags)
 
 
-_CONTAINERS = frozenset((dict, list))
-_system_values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(
-    "Level", "Task", "Opcode", "Keywords", "EventRecordID", "Version", "EventID", "Channel", "Computer", "Provider",
-    "TimeCreated", "Security",
-)  # fmt: skip
+_envelope: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(
+    "Channel", "Computer", "EventID", "Provider", "TimeCreated"
+)
 
 
 def _time_of(moment: str, ingest_us: int, timezone: tzinfo | None) -> tuple[int, tuple[str, ...]]:
