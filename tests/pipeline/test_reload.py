@@ -6,7 +6,7 @@ import shutil
 import threading
 import time
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,13 @@ from tocsin.config import Config, load_config
 from tocsin.event import CLASSIFIED_EVENTS, EVENT_AT_HEADER, RAW_EVENTS, Record
 from tocsin.flow import Batch
 from tocsin.pipeline.classify import reloader_of
+from tocsin.pipeline.news import News
 from tocsin.pipeline.reload import fingerprint_of
 from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
 from tocsin.pipeline.warm import warm_cache
 from tocsin.telemetry.meter import StageMeter
 
+_FIRST, _SECOND = (f"00000000-0000-4000-8000-00000000000{digit}" for digit in (1, 2))
 _BROKEN = rule_text("CommandLine|containz: x", title="Broken")
 
 
@@ -52,10 +54,10 @@ def _verdict(record: Record) -> dict[str, Any]:
 class _Stage:
     """The classify stage on a bus of its own, batch by batch; nothing looks at its files but the test."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, warm: Callable[[], None] = lambda: None) -> None:
         self._bus = open_bus(config)
         self.meter = StageMeter(config.figures_folder, "classify")
-        self.reloader = reloader_of(config, self._bus.id, self.meter, warm=lambda config, stop: None)
+        self.reloader = reloader_of(config, self._bus.id, self.meter, warm=lambda config, stop: warm())
         self._consumer = self._bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(0, 1))
 
     @property
@@ -68,7 +70,7 @@ class _Stage:
             self.reloader.look()
 
     def judged(self, *command_lines: str) -> tuple[list[list[str]], str]:
-        """Send events over the bus; return the titles of the rules that each fires, and the digest they were judged by."""
+        """Send events over the bus; return titles of the rules that each fires, and the one digest of all."""
         self._bus.committer(owner="test").commit(
             {RAW_EVENTS: [Record(_event(line), key=b"one") for line in command_lines]}, Batch()
         )
@@ -95,10 +97,10 @@ def rules(tmp_path: Path) -> Path:
     return folder
 
 
-def _config(folder: Path, **settings: Sequence[str] | str) -> Config:
-    flags = {key.replace("__", "."): value if isinstance(value, str) else list(value) for key, value in settings.items()}
-    given = {"data": str(folder / "data"), "classify.rules": [str(folder / "rules")], "classify.builtin": "false"}
-    return load_config({**given, **flags}, {})
+def _config(folder: Path, **settings: list[str]) -> Config:
+    given: dict[str, str | list[str] | None] = {"data": str(folder / "data"), "classify.builtin": "false"}
+    given["classify.rules"] = [str(folder / "rules")]
+    return load_config({**given, **{f"classify.{key}": paths for key, paths in settings.items()}}, {})
 
 
 @pytest.fixture
@@ -115,9 +117,7 @@ def test_after_a_change_the_next_batch_is_judged_by_the_new_rules_and_says_so(st
     stage.look()
     found, after = stage.judged("old", "new")
     assert (found, after != before) == ([[], ["Another rule"]], True)
-    assert stage.notes == [
-        f"rules: loaded anew after a change of their files (1 times); now 1 rules, digest {after}"
-    ]
+    assert stage.notes == [f"rules: loaded anew after a change of their files (change 1): 1 rules, digest {after}"]
 
 
 def test_files_that_still_change_are_left_alone(stage: _Stage, rules: Path) -> None:
@@ -192,15 +192,14 @@ def test_a_batch_is_judged_by_one_set_even_if_another_is_loaded_meanwhile(stage:
 def test_what_changes_while_it_is_read_is_read_again(tmp_path: Path, rules: Path) -> None:
     texts = [_rule("new")]
 
-    def change(config: Config, stop: threading.Event) -> None:
+    def change() -> None:
         if texts:
             (rules / "rule.yml").write_text(texts.pop())
 
-    stage = _Stage(_config(tmp_path))
-    stage.reloader._warm = lambda: change(_config(tmp_path), threading.Event())
+    stage = _Stage(_config(tmp_path), warm=change)
     (rules / "rule.yml").write_text(_rule("half-way"))
     stage.look()
-    assert (stage.judged("half-way"), stage.notes) == (([[]], stage.judged("old")[1]), [])
+    assert (stage.judged("half-way", "old")[0], stage.notes) == ([[], ["A rule"]], [])
     stage.look()
     assert stage.judged("new")[0] == [["A rule"]]
     stage.close()
@@ -211,7 +210,7 @@ def test_values_of_placeholders_and_formats_are_loaded_anew_too(tmp_path: Path, 
     (rules / "rule.yml").write_text(rule_text("CommandLine|expand: '%names%'"))
     variables.write_text("names: old")
     formats.write_text("[{when: {ours: null}, logsource: {product: linux}}]")
-    stage = _Stage(_config(tmp_path, classify__variables=[str(variables)], classify__formats=[str(formats)]))
+    stage = _Stage(_config(tmp_path, variables=[str(variables)], formats=[str(formats)]))
     _, before = stage.judged("old")
     variables.write_text("names: new")
     stage.look()
@@ -263,7 +262,7 @@ def test_a_fingerprint_tells_a_file_written_replaced_added_or_gone_and_nothing_e
 def test_the_cache_is_filled_by_a_process_of_its_own(tmp_path: Path, rules: Path) -> None:
     config = _config(tmp_path)
     warm_cache(config, threading.Event())
-    assert sorted(path.name.partition("-")[0] for path in config.cache_folder.glob("*.bin")) == ["automata", "rules"]
+    assert [path.name.partition("-")[0] for path in config.cache_folder.glob("*.bin")] == ["rules"]
 
 
 def test_a_stop_ends_the_process_that_fills_the_cache(tmp_path: Path, rules: Path) -> None:
@@ -271,3 +270,59 @@ def test_a_stop_ends_the_process_that_fills_the_cache(tmp_path: Path, rules: Pat
     stop.set()
     warm_cache(config, stop)
     assert list(config.cache_folder.glob("*.bin")) == []
+
+
+def test_what_the_stage_newly_notes_is_told_once_whatever_the_workers(tmp_path: Path) -> None:
+    meters = [StageMeter(tmp_path, "classify", worker) for worker in (0, 1)]
+    news, told = News(tmp_path), []
+    for notes in (["a.yml:1: is wrong"], ["changed", "a.yml:1: is wrong"], ["changed"]):
+        for meter in meters:
+            meter.figures.notes = notes
+            meter.write()
+        told.append(news.look())
+    assert told == [[], ["changed"], []]
+
+
+@pytest.mark.slow
+def test_a_run_that_follows_its_logs_takes_up_changed_rules_and_says_what_is_wrong_with_broken_ones(
+    tmp_path: Path, rules: Path
+) -> None:
+    log, output = tmp_path / "log.jsonl", tmp_path / "output.txt"
+    log.write_bytes(b"")
+    command = ("run", "--input", log, "--follow", "--data", "data", "--rules", "rules", "--no-builtin")
+    (rules / "rule.yml").write_text(rule_text("CommandLine|contains: old", id=_FIRST))
+    run = start_tocsin(*command, cwd=tmp_path)
+
+    def judged(command_line: str, ids: list[str]) -> None:
+        """Add events until the last one stored fires these rules."""
+        for number in range(300):
+            with log.open("ab") as file:
+                file.write(_event(f"{command_line} {number}") + b"\n")
+            time.sleep(0.4)
+            if run.poll() is None and (tmp_path / "data" / "store" / "manifest.sqlite").exists():
+                sql = 'SELECT rules FROM events ORDER BY "offset" DESC LIMIT 1'
+                if [row["rules"] for row in query(tmp_path / "data", sql)] == [ids]:
+                    return
+        pytest.fail(output.read_text())
+
+    def said(text: str) -> None:
+        for _ in range(300):
+            if text in output.read_text():
+                return
+            time.sleep(0.2)
+        pytest.fail(output.read_text())
+
+    try:
+        judged("old new", [_FIRST])
+        (rules / "rule.yml").write_text(_BROKEN)
+        said("rule.yml:6: unknown modifier 'containz'")
+        judged("old new", [_FIRST])
+        (rules / "rule.yml").write_text(rule_text("CommandLine|contains: new", id=_SECOND))
+        said("loaded anew after a change of their files (change 1)")
+        judged("old new", [_SECOND])
+    finally:
+        run.terminate()
+        run.wait(60)
+    assert "loaded anew" in output.read_text().partition("Notes")[2]
+    rows = query(tmp_path / "data", "SELECT DISTINCT rules_digest, rules FROM events")
+    assert len(rows) == 2, "each digest stands for one verdict"

@@ -83,8 +83,8 @@ class Reloader:
         self._newest = loaded
         self._reloads += 1
         sentence = (
-            f"rules: loaded anew after a change of their files ({self._reloads} times);"
-            f" now {len(loaded.rules.rules):,} rules, digest {loaded.rules.digest}"
+            f"rules: loaded anew after a change of their files (change {self._reloads}):"
+            f" {len(loaded.rules.rules):,} rules, digest {loaded.rules.digest}"
         )
         log.info("%s", sentence)
         self._tell([sentence, *_sentences(loaded.rules.errors)])
@@ -131,7 +131,7 @@ def fingerprint_of(rules: Iterable[Path], files: Iterable[Path]) -> Fingerprint:
 
 
 def _yaml_files(path: Path) -> Iterator[str]:
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112  (never raises)
         yield str(path)
     for parent, _, names in os.walk(path):
         yield from (os.path.join(parent, name) for name in names if name.endswith((".yml", ".yaml")))  # noqa: PTH118
