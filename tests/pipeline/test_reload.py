@@ -205,6 +205,18 @@ def test_what_changes_while_it_is_read_is_read_again(tmp_path: Path, rules: Path
     stage.close()
 
 
+def test_whatever_hinders_loading_is_said_and_the_set_before_stays(tmp_path: Path, rules: Path) -> None:
+    def warm() -> None:
+        raise OSError("no process can be started")
+
+    stage = _Stage(_config(tmp_path), warm=warm)
+    (rules / "rule.yml").write_text(_rule("new"))
+    stage.look()
+    assert stage.judged("old")[0] == [["A rule"]]
+    assert "rules: OSError: no process can be started" in stage.notes[0]
+    stage.close()
+
+
 def test_values_of_placeholders_and_formats_are_loaded_anew_too(tmp_path: Path, rules: Path) -> None:
     variables, formats = tmp_path / "variables.yml", tmp_path / "formats.yml"
     (rules / "rule.yml").write_text(rule_text("CommandLine|expand: '%names%'"))
