@@ -62,7 +62,7 @@ class Reloader:
         """Judge a batch."""
         if self._now is not self._newest:
             self._now = self._newest
-            gc.unfreeze()  # the pump froze the set before, which can go
+            gc.unfreeze()  # the set before has cycles, and the pump froze it: it would stay for ever
             gc.collect()
             gc.freeze()
         return self._now.step(batch)
