@@ -90,3 +90,10 @@ def test_the_page_of_settings_names_each_with_its_default_and_meaning() -> None:
     for setting in SETTINGS:
         default = f"`{setting.default}`" if setting.default else "–"
         assert f"| `{setting.key}` | `{setting.variable}` | {default} | {setting.help}" in page
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "often"])
+def test_seconds_between_looks_at_the_rules_are_a_number_or_0_for_never(text: str) -> None:
+    assert load_config({"classify.reload_seconds": "0"}, {})["classify.reload_seconds"] == 0
+    with pytest.raises(ConfigError, match="a number of at least 0 is needed"):
+        load_config({"classify.reload_seconds": text}, {})

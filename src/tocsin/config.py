@@ -74,6 +74,16 @@ def _positive(text: str) -> float:
     return number
 
 
+def _not_negative(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise ValueError("a number of at least 0 is needed")
+    return number
+
+
 def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: read(text) if text else None
 
@@ -137,6 +147,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("classify.alert_level", _choice(*LEVELS), "medium", "detections of this level or above are alerts"),
     Setting("classify.formats", _path, "", "your own log formats: YAML files", is_list=True),
     Setting("classify.timezone", _timezone, "UTC", "time zone of event times that name none"),
+    Setting("classify.reload_seconds", _not_negative, "2", "how often your rules are looked at for changes; 0: never"),
     Setting("classify.workers", _whole(1, 256), "1", "processes that classify"),
     Setting("store.workers", _whole(1, 256), "1", "processes that store"),
     Setting("store.retention_days", _positive, "90", "how long stored events are kept"),

@@ -1,6 +1,10 @@
 """Classify: from `raw-events` to `classified-events`, `alerts` and `dead-letters`."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
 
 from tocsin.bus.embedded import ConsumerSettings
 from tocsin.config import Config
@@ -8,8 +12,10 @@ from tocsin.event import RAW_EVENTS
 from tocsin.flow import pump
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.normaliser import normaliser_of
+from tocsin.pipeline.reload import InForce, Reloader, fingerprint_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of
 from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
+from tocsin.pipeline.warm import warm_cache
 from tocsin.rules.attack import Attack
 from tocsin.stages.classify import Classify, ClassifySettings
 from tocsin.telemetry.meter import StageMeter
@@ -25,25 +31,49 @@ def classify(
     meter: StageMeter,
 ) -> None:
     """Classify this worker's share of `raw-events` until a stop, or until nothing came for `until_idle` seconds."""
+    with closing(open_bus(config)) as bus:
+        step = reloader_of(config, bus.id, meter)
+        stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
+        consumer = bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))
+        with closing(consumer), closing(step):
+            if config["classify.reload_seconds"] and (config["classify.rules"] or _other_files(config)):
+                step.watch(config["classify.reload_seconds"])
+            pump(consumer, step, bus.committer(group=CLASSIFY_GROUP), meter, stop)
+
+
+def reloader_of(
+    config: Config, bus_id: str, meter: StageMeter, warm: Callable[[Config, threading.Event], None] = warm_cache
+) -> Reloader:
+    """Return the step of this stage, its first rules loaded. Raises ConfigError."""
+    stop = threading.Event()
+
+    def tell(notes: list[str]) -> None:
+        meter.figures.notes = notes
+
+    return Reloader(
+        load=partial(_load, config, bus_id, meter),
+        warm=partial(warm, config, stop),
+        fingerprint=partial(fingerprint_of, config["classify.rules"], _other_files(config)),
+        tell=tell,
+        stop=stop,
+    )
+
+
+def _load(config: Config, bus_id: str, meter: StageMeter) -> InForce:
     attack = Attack.load()
     rule_set = load_rule_set(
         attack, config["classify.rules"], config["classify.builtin"], config.cache_folder, preparation_of(config)
     )
-    meter.figures.notes += [str(error) for error in rule_set.errors]
-    bus = open_bus(config)
     settings = ClassifySettings(
-        bus_id=bus.id,
+        bus_id=bus_id,
         tactic_names={tactic.id: tactic.name for tactic in attack.tactics},
         attack_version=attack.version,
         rules_digest=rule_set.digest,
         alert_level=config["classify.alert_level"],
     )
-    normaliser = normaliser_of(config)
-    step = Classify(settings, normaliser, rule_set.matcher, clock_us, meter.spend)
-    consumer = bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))
-    stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
-    try:
-        pump(consumer, step, bus.committer(group=CLASSIFY_GROUP), meter, stop)
-    finally:
-        consumer.close()
-        bus.close()
+    return InForce(Classify(settings, normaliser_of(config), rule_set.matcher, clock_us, meter.spend), rule_set)
+
+
+def _other_files(config: Config) -> Sequence[Path]:
+    """Return the files beside the rules that say how events are judged."""
+    return (*config["classify.variables"], *config["classify.pipelines"], *config["classify.formats"])

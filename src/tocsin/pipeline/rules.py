@@ -1,6 +1,7 @@
 """The rules in force: the built-in pack and the user's own."""
 
 import gc
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -81,7 +82,10 @@ def _loaded(
     if not rules:
         raise ConfigError("rules: not one of them can be used", *(str(error) for error in errors))
     matcher, uncompiled = compile_rules(rules, cache)
-    return RuleSet(rules, matcher, rules_digest(rules), [*errors, *unused, *uncompiled])
+    digest = rules_digest(rules)
+    if preparation != UNPREPARED:  # the same rules with other values find other events
+        digest = hashlib.sha256(f"{digest} {preparation.digest}".encode()).hexdigest()[:16]
+    return RuleSet(rules, matcher, digest, [*errors, *unused, *uncompiled])
 
 
 @contextmanager

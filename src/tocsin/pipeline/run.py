@@ -13,6 +13,7 @@ from tocsin.errors import ConfigError, DeliveryError
 from tocsin.event import RAW_EVENTS
 from tocsin.locks import FileLock
 from tocsin.pipeline.labels import write_labels
+from tocsin.pipeline.news import News
 from tocsin.pipeline.produce import simulator_settings
 from tocsin.pipeline.progress import Progress, ProgressReader
 from tocsin.pipeline.topology import open_bus
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.1
 _DISK_CHECK_SECONDS = 5.0
+_NEWS_SECONDS = 1.0
 _FULL_DISK_BYTES = 4 << 20
 _PERCENTS = (50, 99)
 
@@ -97,6 +99,8 @@ class _Supervised:
         self._reader = ProgressReader(bus)
         self._first_event_at: float | None = None
         self._next_disk_check = 0.0
+        self._news = News(config.figures_folder)
+        self._next_news = 0.0
 
     def run(self, inputs: Sequence[Path], follow: bool) -> RunOutcome:
         before = self._produced()
@@ -138,7 +142,7 @@ class _Supervised:
     def _wait_until_stored(self, before: int) -> bool:
         """Return whether a stop came first."""
         while not self._is_stopped.wait(_LOOK_SECONDS):
-            happened = [*self._supervisor.watch(), *self._full_disk()]
+            happened = [*self._supervisor.watch(), *self._full_disk(), *self._said_of_rules()]
             try:
                 progress = self._reader.read()
             except DeliveryError:  # the next look may succeed
@@ -159,6 +163,13 @@ class _Supervised:
         if shutil.disk_usage(self._config.data).free > _FULL_DISK_BYTES:
             return ()
         return (f"The disk of `{self._config.data}` is full: the stages wait until there is room; nothing is lost.",)
+
+    def _said_of_rules(self) -> Sequence[str]:
+        now = time.monotonic()
+        if now < self._next_news:
+            return ()
+        self._next_news = now + _NEWS_SECONDS
+        return self._news.look()
 
     def _produced(self) -> int:
         return sum(end for _, end in self._bus.ends(RAW_EVENTS).values())

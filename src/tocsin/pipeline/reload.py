@@ -1,0 +1,157 @@
+"""Load rules anew when their files change, while classifying goes on with the set before."""
+
+import gc
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.errors import ConfigError, RuleError
+from tocsin.flow import Batch, Outputs, Step
+from tocsin.pipeline.rules import RuleSet
+from tocsin.plain import plain
+
+log = logging.getLogger(__name__)
+
+_NAMED = 5  # problems in one sentence
+_JOIN_SECONDS = 5.0
+
+Fingerprint = frozenset[tuple[str, int, int, int, int]]  # path, inode, size, times of change of content and of all
+
+
+@dataclass(frozen=True)
+class InForce:
+    """A step that judges by one set of rules, and the set."""
+
+    step: Step
+    rules: RuleSet
+
+
+class Reloader:
+    """A step that judges each batch by one set of rules, whole: by the newest in which nothing new is wrong.
+
+    `look` is for one other thread; a set that it loaded is taken up before the next batch.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], InForce],
+        warm: Callable[[], None],
+        fingerprint: Callable[[], Fingerprint],
+        tell: Callable[[list[str]], None],
+        stop: threading.Event,
+    ) -> None:
+        """Load the first set. Raises ConfigError as `load` does.
+
+        `warm` makes a later load short, and ends at `stop`; `tell` is given all that a person should know now.
+        """
+        self._load = load
+        self._warm = warm
+        self._fingerprint = fingerprint
+        self._tell = tell
+        self._stop = stop
+        self._thread: threading.Thread | None = None
+        self._tried = self._last = fingerprint()  # first: what is written while they are loaded is a change
+        self._newest = self._now = load()
+        self._reloads = 0
+        tell(_sentences(self._newest.rules.errors))
+
+    def __call__(self, batch: Batch) -> Outputs:
+        """Judge a batch."""
+        if self._now is not self._newest:
+            self._now = self._newest
+            gc.unfreeze()  # the set before has cycles, and the pump froze it: it would stay for ever
+            gc.collect()
+            gc.freeze()
+        return self._now.step(batch)
+
+    def look(self) -> None:
+        """Look at the files once; load them when they have changed, and not since the last look."""
+        seen, before = self._fingerprint(), self._last
+        self._last = seen
+        if seen == self._tried or seen != before:
+            return
+        loaded, problems = self._loaded()
+        if self._stop.is_set() or self._fingerprint() != seen:
+            return  # written meanwhile: what was read may be half of each
+        self._tried = seen
+        if loaded is None or problems:
+            self._refuse(problems)
+            return
+        self._newest = loaded
+        self._reloads += 1
+        sentence = (
+            f"rules: loaded anew after a change of their files (change {self._reloads}):"
+            f" {len(loaded.rules.rules):,} rules, digest {loaded.rules.digest}"
+        )
+        log.info("%s", sentence)
+        self._tell([sentence, *_sentences(loaded.rules.errors)])
+
+    def watch(self, seconds: float) -> None:
+        """Look every so many seconds, in a thread, until `close`."""
+        self._thread = threading.Thread(target=self._watch, args=(seconds,), daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)
+
+    def _watch(self, seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            self.look()
+
+    def _loaded(self) -> tuple[InForce | None, Sequence[str]]:
+        """Load what is there now; return it with what is wrong that was not wrong before."""
+        try:
+            self._warm()
+            loaded = self._load()
+        except ConfigError as error:
+            return None, error.problems
+        except Exception as error:  # whatever it is, classifying goes on
+            log.exception("The rules could not be loaded")
+            return None, [f"rules: {type(error).__name__}: {error}"]
+        known = {_apart_from_line(error) for error in self._newest.rules.errors}
+        return loaded, [str(error) for error in loaded.rules.errors if _apart_from_line(error) not in known]
+
+    def _refuse(self, problems: Sequence[str]) -> None:
+        named = [*problems[:_NAMED], *([f"and {len(problems) - _NAMED:,} more"] if len(problems) > _NAMED else [])]
+        rules = self._newest.rules
+        sentence = f"rules: their files changed, but the set before stays in force (digest {rules.digest}) until this"
+        sentence = f"{sentence} is put right: {'; '.join(named)}"
+        log.warning("%s", plain(sentence))
+        self._tell([sentence, *_sentences(rules.errors)])
+
+
+def fingerprint_of(rules: Iterable[Path], files: Iterable[Path]) -> Fingerprint:
+    """Tell apart the states of rules (files, or folders of them) and of other files, without reading them."""
+    return frozenset(_states([*(file for path in rules for file in _yaml_files(path)), *map(str, files)]))
+
+
+def _yaml_files(path: Path) -> Iterator[str]:
+    if not os.path.isdir(path):  # noqa: PTH112  (never raises)
+        yield str(path)
+    for parent, _, names in os.walk(path):
+        yield from (os.path.join(parent, name) for name in names if name.endswith((".yml", ".yaml")))  # noqa: PTH118
+
+
+def _states(files: Iterable[str]) -> Iterator[tuple[str, int, int, int, int]]:
+    for file in files:
+        try:
+            found = os.stat(file)  # noqa: PTH116
+        except OSError:  # not there; the loader says so
+            yield file, 0, 0, 0, 0
+        else:
+            yield file, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _sentences(errors: Iterable[RuleError]) -> list[str]:
+    return [str(error) for error in errors]
+
+
+def _apart_from_line(error: RuleError) -> tuple[str, str]:
+    """Return the file and the reason: an error that moved to another line is not a new one."""
+    file, _, line = error.place.rpartition(":")
+    return (file if line.isdecimal() else error.place), error.reason
