@@ -344,6 +344,7 @@ def test_one_bad_byte_does_not_hide_an_event(raw: bytes) -> None:
 
 
 DEEP = 10_000
+WIDE = b"{" + b"".join(b'"%d":1,' % number for number in range(20))
 
 BROKEN = {
     "nothing": (b"", "empty"),
@@ -366,6 +367,9 @@ BROKEN = {
     "10,000 deep, not closed": (b"[" * DEEP, "too_deep"),
     "501 deep": (b'{"a":' * 501 + b"1" + b"}" * 501, "too_deep"),
     "501 deep, as short as can be": (b'{"":' * 500 + b"{}" + b"}" * 500, "too_deep"),
+    "501 deep, in a wide object": (WIDE + b'"a":' + b'{"":' * 499 + b"{}" + b"}" * 500, "too_deep"),
+    "501 deep, arrays in a wide object": (WIDE + b'"a":' + b"[" * 500 + b"]" * 500 + b"}", "too_deep"),
+    "501 deep, objects in a list": (WIDE + b'"a":[' + b'{"":' * 498 + b"{}" + b"}" * 498 + b"]}", "too_deep"),
     "501 deep, arrays": (b'{"a":' + b"[" * 500 + b"]" * 500 + b"}", "too_deep"),
 }
 

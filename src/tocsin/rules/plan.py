@@ -42,6 +42,8 @@ class Part:
 class Plan:
     """Reads the signature of events of one shape, and knows the matches of signatures seen before."""
 
+    __slots__ = ("_columns", "_computed", "_get", "_overlay_keys", "_parts", "_symbols", "verdicts")
+
     def __init__(self, parts: Sequence[Part], layers: Layers, spellings: Spellings, symbols: Symbols) -> None:
         """`layers`: of an event of that shape, the overlay (maybe empty) and the fields.
 
