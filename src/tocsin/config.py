@@ -149,6 +149,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("classify.timezone", _timezone, "UTC", "time zone of event times that name none"),
     Setting("classify.reload_seconds", _not_negative, "2", "how often your rules are looked at for changes; 0: never"),
     Setting("classify.workers", _whole(1, 256), "1", "processes that classify"),
+    Setting("scan.workers", _optional(_whole(1, 256)), "", "processes that scan (default: by cores and input)"),
     Setting("store.workers", _whole(1, 256), "1", "processes that store"),
     Setting("store.retention_days", _positive, "90", "how long stored events are kept"),
     Setting("store.retention_gb", _positive, "50", "how much is stored at most, GB"),

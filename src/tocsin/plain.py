@@ -2,7 +2,7 @@
 
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +32,11 @@ def _escaped(match: re.Match[str]) -> str:
 
 def console_of_stdout() -> "Console":
     """Return a console as wide as the terminal; where there is none, lines are not folded: others read them."""
+    return console_of(sys.stdout)
+
+
+def console_of(out: TextIO) -> "Console":
+    """Return a console for a stream, as `console_of_stdout` does."""
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=_UNFOLDED_COLUMNS)
+    return Console(file=out) if out.isatty() else Console(file=out, width=_UNFOLDED_COLUMNS)

@@ -139,7 +139,7 @@ class Supervisor:
         if code == 0:
             child.is_finished = True
             return f"{child.name} has finished."
-        how = f"was killed by {_signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         now = time.monotonic()
         child.deaths.append(now)
         if code not in _FROM_OUTSIDE:
@@ -216,7 +216,8 @@ def supervise_workers(
         supervisor.stop_all()
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Return e.g. SIGKILL for 9."""
     try:
         return signal.Signals(number).name
     except ValueError:  # a real-time signal

@@ -1,18 +1,18 @@
-"""Print the detections of a scan: as a table of rules, as JSON Lines, or as CSV. Each returns how many there were."""
+"""Write the detections of a scan: as a table of rules, as JSON Lines, or as CSV. Each returns how many there were."""
 
 import csv
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TextIO
 
 import orjson
 
-from tocsin.plain import LEVEL_STYLES, console_of_stdout, plain
+from tocsin.plain import LEVEL_STYLES, console_of, plain
 from tocsin.sinks.cells import safe_cell
 from tocsin.stages.scan import Detection
 from tocsin.verdict import LEVELS
 
-Printer = Callable[[Iterable[Detection], Mapping[str, str]], int]
+Printer = Callable[[Iterable[Detection], Mapping[str, str], TextIO], int]
 
 _HOSTS_KEPT = 1000
 _COLUMNS = (
@@ -21,19 +21,19 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def print_jsonl(detections: Iterable[Detection], tactic_names: Mapping[str, str]) -> int:
+def print_jsonl(detections: Iterable[Detection], tactic_names: Mapping[str, str], out: TextIO) -> int:
     """Print one JSON object a detection, at once."""
     count = 0
     for detection in detections:
         count += 1
-        sys.stdout.buffer.write(orjson.dumps(detection.as_object(tactic_names)) + b"\n")
-        sys.stdout.buffer.flush()
+        out.buffer.write(orjson.dumps(detection.as_object(tactic_names)) + b"\n")
+        out.buffer.flush()
     return count
 
 
-def print_csv(detections: Iterable[Detection], tactic_names: Mapping[str, str]) -> int:
+def print_csv(detections: Iterable[Detection], tactic_names: Mapping[str, str], out: TextIO) -> int:
     """Print one row a detection; no cell can be a spreadsheet formula."""
-    writer = csv.writer(sys.stdout)
+    writer = csv.writer(out)
     writer.writerow(_COLUMNS)
     count = 0
     for detection in detections:
@@ -58,7 +58,7 @@ class _Row:
     hosts: set[str] = field(default_factory=set)
 
 
-def print_table(detections: Iterable[Detection], tactic_names: Mapping[str, str]) -> int:
+def print_table(detections: Iterable[Detection], tactic_names: Mapping[str, str], out: TextIO) -> int:
     """Print one line a rule, the gravest first: how often, on which hosts, and where it fired first."""
     rows: dict[str, _Row] = {}
     for detection in detections:
@@ -66,11 +66,11 @@ def print_table(detections: Iterable[Detection], tactic_names: Mapping[str, str]
         row.count += 1
         if len(row.hosts) < _HOSTS_KEPT:
             row.hosts.add(detection.host)
-    _draw(sorted(rows.values(), key=lambda row: (-LEVELS.index(row.first.rule.level), -row.count)), tactic_names)
+    _draw(sorted(rows.values(), key=lambda row: (-LEVELS.index(row.first.rule.level), -row.count)), tactic_names, out)
     return sum(row.count for row in rows.values())
 
 
-def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str]) -> None:
+def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str], out: TextIO) -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -89,7 +89,7 @@ def _draw(rows: Iterable[_Row], tactic_names: Mapping[str, str]) -> None:
         texts = (rule.title, names, ", ".join(rule.techniques), f"{row.count:,}", hosts, place)
         table.add_row(Text(rule.level, style=LEVEL_STYLES[rule.level]), *(Text(plain(text)) for text in texts))
     if table.row_count:
-        console_of_stdout().print(table)
+        console_of(out).print(table)
 
 
 PRINTERS: Mapping[str, Printer] = {"table": print_table, "jsonl": print_jsonl, "csv": print_csv}

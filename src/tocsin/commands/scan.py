@@ -1,15 +1,17 @@
 """Match rules against files, with no bus and no store: files in, detections out.
 
-Without --rules the built-in pack is used. Standard output has the detections alone; progress and what could not be
-read go to standard error."""
+Without --rules the built-in pack is used. Standard output, or the file of --output, has the detections alone; progress
+and what could not be read go to standard error. Large inputs are read by several processes; what is printed, and in
+which order, is the same."""
 
 import argparse
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_preparation, add_reading, config_of, path
+from tocsin.commands.options import add_preparation, add_reading, add_setting, config_of, path
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
 from tocsin.verdict import LEVELS
@@ -23,7 +25,9 @@ examples:
   tocsin scan Security.evtx
   tocsin scan logs/ --rules sigma/rules sigma/rules-emerging-threats
   tocsin scan logs/ --format jsonl | jq -r .rule.title | sort | uniq -c
-  tocsin scan logs/ --level high --format csv > detections.csv
+  tocsin scan logs/ --level high --format csv --output detections.csv
+  tocsin scan logs/ --format html --output report.html
+  tocsin scan archive/ --workers 8 --format jsonl
 """
 
 EXIT_INTERRUPTED = 130
@@ -33,8 +37,10 @@ EXIT_NOTHING_READ = 1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders; - is standard input")
     parser.add_argument("--rules", nargs="+", type=path, default=[], metavar="PATH", help="Sigma rules instead of ours")
-    parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
+    parser.add_argument("--format", choices=("table", "jsonl", "csv", "html"), default="table", help="default: table")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[0], help="lowest level to print (default: all)")
+    parser.add_argument("--output", type=path, metavar="FILE", help="write there, when all is found (default: stdout)")
+    add_setting(parser, "--workers", "scan.workers", "N")
     add_preparation(parser)
     add_reading(parser)
 
@@ -44,22 +50,27 @@ def main(parsed: argparse.Namespace) -> int:
     if not parsed.paths:
         raise ConfigError("scan: what to scan? Give PATH before --rules, which takes all that follows it")
     from tocsin.commands.detections import PRINTERS
+    from tocsin.commands.output import open_output
+    from tocsin.commands.page import EVENTS_PER_RULE, print_page
     from tocsin.pipeline.scan import open_scan
     from tocsin.supervisor import StopSignal
 
-    scanner = open_scan(config, parsed.paths, parsed.rules)
+    is_page = parsed.format == "html"
+    scanner = open_scan(config, parsed.paths, parsed.rules, EVENTS_PER_RULE if is_page else 0)
     for error in scanner.rule_set.errors:
         print(f"scan: rule left out: {plain(str(error))}", file=sys.stderr)
     is_stopped = StopSignal(is_supervised=False)
     lowest = LEVELS.index(parsed.level)
-    with _progress(scanner) as on_batch:
-        found = (
-            detection
-            for detection in scanner.detections(is_stopped, on_batch)
-            if LEVELS.index(detection.rule.level) >= lowest
-        )
-        count = PRINTERS[parsed.format](found, scanner.tactic_names)
-    _report(scanner, count)
+    print_all = partial(print_page, notes=partial(_notes, scanner)) if is_page else PRINTERS[parsed.format]
+    with (
+        open_output(parsed.output) as out,
+        _progress(scanner) as on_batch,
+        closing(scanner.detections(is_stopped, on_batch)) as detections,
+    ):
+        found = (detection for detection in detections if LEVELS.index(detection.rule.level) >= lowest)
+        count = print_all(found, scanner.tactic_names, out)
+    for note in _notes(scanner, count):
+        print(f"scan: {plain(note)}", file=sys.stderr)
     if is_stopped():
         return EXIT_INTERRUPTED
     return 0 if scanner.scan.events else EXIT_NOTHING_READ
@@ -79,14 +90,14 @@ def _progress(scanner: "Scanner") -> "Iterator[Callable[[], None]]":
         task = progress.add_task("scan", total=None)
 
         def on_batch() -> None:
-            done, total = scanner.source.progress()
+            done, total = scanner.progress()
             progress.update(task, completed=done, total=total)
 
         yield on_batch
 
 
-def _report(scanner: "Scanner", count: int) -> None:
-    """Say on standard error what was read and what could not be."""
+def _notes(scanner: "Scanner", count: int) -> list[str]:
+    """Say what was read and what could not be; file names in it are as they came."""
     scan, report = scanner.scan, scanner.source.report
     rules = sum(not rule.is_baseline for rule in scanner.rule_set.rules)
     lines = [f"{scan.events:,} events of {report.files:,} files, {rules:,} detection rules: {count:,} detections"]
@@ -99,5 +110,4 @@ def _report(scanner: "Scanner", count: int) -> None:
     lines += report.problems
     if not scan.events:
         lines.append("not one event could be read: give .evtx files or JSON Lines, or a folder that holds some")
-    for line in lines:
-        print(f"scan: {plain(line)}", file=sys.stderr)
+    return lines

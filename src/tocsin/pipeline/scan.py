@@ -1,16 +1,21 @@
-"""Scan files with rules: source, normaliser and matcher in one process."""
+"""Scan files with rules: source, normaliser and matcher in one process, or in several."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.config import Config
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
+from tocsin.pipeline.scan_crew import Crew, path_bytes, workers_for
+from tocsin.pipeline.scan_messages import Setup
 from tocsin.rules.attack import Attack
 from tocsin.sources.files import FilesSettings, FilesSource
+from tocsin.sources.shares import PORTION_BYTES, shares_of
 from tocsin.stages.scan import Detection, Scan
 from tocsin.timestamps import clock_us
+
+_BYTES_PER_WORKER = 64 << 20  # takes one as long as two or three starts with all of SigmaHQ
 
 
 @dataclass(frozen=True)
@@ -21,14 +26,23 @@ class Scanner:
     rule_set: RuleSet
     source: FilesSource
     scan: Scan
+    crew: Crew | None = None  # reads the files, where more than one process does
 
     @property
     def tactic_names(self) -> dict[str, str]:
         return {tactic.id: tactic.name for tactic in self.attack.tactics}
 
-    def detections(self, is_stopped: Callable[[], bool], on_batch: Callable[[], None]) -> Iterator[Detection]:
-        """Yield detections until all files are read, or a stop; those of the baseline, which are ordinary, left out."""
+    def detections(
+        self, is_stopped: Callable[[], bool], on_batch: Callable[[], None]
+    ) -> Generator[Detection, None, None]:
+        """Yield detections until all files are read, or a stop; those of the baseline, which are ordinary, left out.
+
+        The order is that of the files and their records, however many processes read them. Raises DeliveryError when
+        one of these is lost.
+        """
         try:
+            if self.crew:
+                yield from self.crew.detections(is_stopped, on_batch, self.scan, self.source.report)
             while not is_stopped():
                 batch = self.source.read()
                 if batch is None:
@@ -38,11 +52,32 @@ class Scanner:
         finally:
             self.source.close()
 
+    def progress(self) -> tuple[int, int]:
+        """Return the bytes read, and the bytes of all files as they lie on disk."""
+        return self.crew.progress() if self.crew else self.source.progress()
 
-def open_scan(config: Config, paths: Sequence[Path], rules: Sequence[Path]) -> Scanner:
-    """Prepare a scan of `paths`. With `rules`, they replace the built-in pack."""
+
+def open_scan(
+    config: Config,
+    paths: Sequence[Path],
+    rules: Sequence[Path],
+    events_per_rule: int = 0,
+    portion_bytes: int = PORTION_BYTES,
+) -> Scanner:
+    """Prepare a scan of `paths`. With `rules`, they replace the built-in pack.
+
+    `events_per_rule`: how many detections of a rule, at least, carry their event. A file of lines larger than
+    `portion_bytes` is read in portions where several processes scan.
+    """
     attack = Attack.load()
     rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation_of(config))
     source = FilesSource(FilesSettings(tuple(paths)), None, clock_us)
-    scan = Scan(normaliser_of(config), rule_set.matcher)
-    return Scanner(attack, rule_set, source, scan)
+    scan = Scan(normaliser_of(config), rule_set.matcher, events_per_rule)
+    files = source.files()
+    workers = config["scan.workers"] or workers_for(sum(found.size for found in files), _BYTES_PER_WORKER)
+    shares = shares_of(files, portion_bytes) if workers > 1 else []
+    if len(shares) <= 1:
+        return Scanner(attack, rule_set, source, scan)
+    source.leave_files()
+    setup = Setup(path_bytes(rules), events_per_rule)
+    return Scanner(attack, rule_set, source, scan, Crew(workers, shares, setup, rule_set, config.as_environment()))

@@ -28,15 +28,16 @@ class RawBytes(Protocol):
 
 
 class FileBytes:
-    """The bytes of a file. A growing one has no end: where there is nothing more, `read` gives None."""
+    """The bytes of a file, up to `end` where one is set. A growing one has no end: `read` gives None there."""
 
     def __init__(self, path: Path, is_growing: bool = False) -> None:
         self.is_growing = is_growing
+        self.end: int | None = None
         self.handle = path.open("rb", buffering=0)
         self.offset = 0
 
     def read(self, size: int) -> bytes | None:
-        piece = self.handle.read(size)
+        piece = self.handle.read(size if self.end is None else max(0, min(size, self.end - self.offset)))
         if not piece:
             return None if self.is_growing else b""
         self.offset += len(piece)

@@ -91,6 +91,14 @@ class FilesSource:
         done = self._done_bytes + sum(file.raw.offset for file in reading)
         return done, max(done, sum(found.size for found in self._found))
 
+    def files(self) -> Sequence[Found]:
+        """Return the files that are to be read, in order."""
+        return self._found
+
+    def leave_files(self) -> None:
+        """Leave the files to others, before the first of them is read; standard input is still read here."""
+        self._found = []
+
     def close(self) -> None:
         self._parser.close()
         if self._follower:
@@ -100,14 +108,14 @@ class FilesSource:
 
     def _in_turn(self, streams: Sequence[Iterator[Batch]]) -> Iterator[Batch]:
         for found in self._found:
-            yield from self._batches_of(found)
-            self._done_bytes += found.size
+            yield from self.batches_of(found)
         for stream in streams:
             yield from stream
         if self._settings.again:
             yield Batch(positions={_AGAIN: msgspec.json.encode(_AgainRun(self._run.number))})
 
-    def _batches_of(self, found: Found) -> Iterator[Batch]:
+    def batches_of(self, found: Found) -> Iterator[Batch]:
+        """Yield the batches of one file; none where it is a copy of one read here before."""
         try:
             opened = self._opener.open(found, is_followed=False)
             if isinstance(opened, Batch):
@@ -122,6 +130,7 @@ class FilesSource:
             self.report.add_os_problem(found.name, error)
         finally:
             self._end_current(found)
+            self._done_bytes += found.size
 
     def _end_current(self, found: Found) -> None:
         if self._current:

@@ -31,6 +31,7 @@ class Detection:
     place: str  # "line" (1-based) or "record" (its number in the EVTX file)
     number: int
     rule: JudgedRule
+    event: bytes = b""  # as JSON, where it was asked for
 
     def as_object(self, tactic_names: Mapping[str, str]) -> dict[str, Any]:
         """Return the detection as an object for JSON."""
@@ -54,9 +55,12 @@ class Detection:
 class Scan:
     """Turns batches into detections, and counts what it saw."""
 
-    def __init__(self, normalise: Normalise, matcher: Matcher) -> None:
+    def __init__(self, normalise: Normalise, matcher: Matcher, events_per_rule: int = 0) -> None:
+        """`events_per_rule`: how many detections of a rule, the first ones, carry their event."""
         self._normalise = normalise
         self._matcher = matcher
+        self._events_per_rule = events_per_rule
+        self._with_event: Counter[str] = Counter()  # rule id -> detections that carried it
         self.events = 0  # that could be read
         self.formats: Counter[str] = Counter()
         self.unreadable: Counter[str] = Counter()  # reason -> records
@@ -78,4 +82,9 @@ class Scan:
             self.formats[event.shape.format] += 1
             for rule in self._matcher.match(event):
                 time = "" if event.time_us is None or event.time_source == "ingest" else iso_utc(event.time_us)
-                yield Detection(stamp.event_id.hex(), time, event.host, batch.file, place, number, rule)
+                json = self._event_for(rule, event) if self._events_per_rule else b""
+                yield Detection(stamp.event_id.hex(), time, event.host, batch.file, place, number, rule, json)
+
+    def _event_for(self, rule: JudgedRule, event: Event) -> bytes:
+        self._with_event[rule.id] += 1
+        return event.json if self._with_event[rule.id] <= self._events_per_rule else b""
