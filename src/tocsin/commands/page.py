@@ -161,7 +161,8 @@ def _detections(rows: Rows, listed: int) -> Iterator[str]:
     if listed < rows.count:
         yield (
             f"<p>{listed:,} are listed, {rows.count - listed:,} more are not: "
-            f"the first {EVENTS_PER_RULE:,} of each rule, of these at most {_MAX_ROWS:,} or {_MAX_PAGE_BYTES >> 20} MB of events, the gravest first. "
+            f"the first {EVENTS_PER_RULE:,} of each rule, of these at most {_MAX_ROWS:,} "
+            f"or {_MAX_PAGE_BYTES >> 20} MB of events, the gravest first. "
             "<code>--format jsonl</code> has all.</p>\n"
         )
     body = (

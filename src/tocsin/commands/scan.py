@@ -6,7 +6,8 @@ which order, is the same."""
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from tocsin.verdict import LEVELS
 
 if TYPE_CHECKING:
     from tocsin.pipeline.scan import Scanner
+    from tocsin.stages.scan import Detection
 
 HELP = "match rules against files: no pipeline, detections on standard output"
 EXAMPLES = """\
@@ -27,6 +29,7 @@ examples:
   tocsin scan logs/ --format jsonl | jq -r .rule.title | sort | uniq -c
   tocsin scan logs/ --level high --format csv --output detections.csv
   tocsin scan logs/ --format html --output report.html
+  tocsin scan logs/ --navigator fired.json         layer for ATT&CK Navigator: detections by technique
   tocsin scan archive/ --workers 8 --format jsonl
 """
 
@@ -40,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "jsonl", "csv", "html"), default="table", help="default: table")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[0], help="lowest level to print (default: all)")
     parser.add_argument("--output", type=path, metavar="FILE", help="write there, when all is found (default: stdout)")
+    parser.add_argument("--navigator", type=path, metavar="FILE", help="layer of what fired, for ATT&CK Navigator")
     add_setting(parser, "--workers", "scan.workers", "N")
     add_preparation(parser)
     add_reading(parser)
@@ -52,7 +56,7 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.commands.detections import PRINTERS
     from tocsin.commands.output import open_output
     from tocsin.commands.page import EVENTS_PER_RULE, print_page
-    from tocsin.pipeline.scan import open_scan
+    from tocsin.pipeline.scan import open_scan, write_scan_layer
     from tocsin.supervisor import StopSignal
 
     is_page = parsed.format == "html"
@@ -68,12 +72,23 @@ def main(parsed: argparse.Namespace) -> int:
         closing(scanner.detections(is_stopped, on_batch)) as detections,
     ):
         found = (detection for detection in detections if LEVELS.index(detection.rule.level) >= lowest)
-        count = print_all(found, scanner.tactic_names, out)
+        fired: Counter[str] = Counter()
+        count = print_all(_counted(found, fired), scanner.tactic_names, out)
+    if parsed.navigator:
+        write_scan_layer(scanner, fired, parsed.navigator)
+        print(f"scan: layer: {plain(str(parsed.navigator))}", file=sys.stderr)
     for note in _notes(scanner, count):
         print(f"scan: {plain(note)}", file=sys.stderr)
     if is_stopped():
         return EXIT_INTERRUPTED
     return 0 if scanner.scan.events else EXIT_NOTHING_READ
+
+
+def _counted(detections: "Iterable[Detection]", fired: Counter[str]) -> "Iterator[Detection]":
+    """Count the detections by rule as they go by."""
+    for detection in detections:
+        fired[detection.rule.id] += 1
+        yield detection
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Scan files with rules: source, normaliser and matcher in one process, or in several."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_c
 from tocsin.pipeline.scan_crew import Crew, path_bytes, workers_for
 from tocsin.pipeline.scan_messages import Setup
 from tocsin.rules.attack import Attack
+from tocsin.rules.navigator import layer, write_layer
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.shares import PORTION_BYTES, shares_of
 from tocsin.stages.scan import Detection, Scan
@@ -81,3 +82,14 @@ def open_scan(
     source.leave_files()
     setup = Setup(path_bytes(rules), events_per_rule)
     return Scanner(attack, rule_set, source, scan, Crew(workers, shares, setup, rule_set, config.as_environment()))
+
+
+def write_scan_layer(scanner: Scanner, fired: Mapping[str, int], path: Path) -> None:
+    """Write a layer of what fired (rule id -> detections): the score of a technique is their number."""
+    rows = [
+        (technique, rule.title, fired[rule.id])
+        for rule in scanner.rule_set.rules
+        if rule.id in fired
+        for technique in rule.techniques
+    ]
+    write_layer(path, layer("Detections", "What fired in a scan by Tocsin, by detections", scanner.attack, rows))
