@@ -65,7 +65,7 @@ def main(parsed: argparse.Namespace) -> int:
         print(f"scan: rule left out: {plain(str(error))}", file=sys.stderr)
     is_stopped = StopSignal(is_supervised=False)
     lowest = LEVELS.index(parsed.level)
-    print_all = partial(print_page, notes=partial(_notes, scanner)) if is_page else PRINTERS[parsed.format]
+    print_all = partial(print_page, notes=partial(_notes, scanner, is_stopped)) if is_page else PRINTERS[parsed.format]
     with (
         open_output(parsed.output) as out,
         _progress(scanner) as on_batch,
@@ -77,7 +77,7 @@ def main(parsed: argparse.Namespace) -> int:
     if parsed.navigator:
         write_scan_layer(scanner, fired, parsed.navigator)
         print(f"scan: layer: {plain(str(parsed.navigator))}", file=sys.stderr)
-    for note in _notes(scanner, count):
+    for note in _notes(scanner, is_stopped, count):
         print(f"scan: {plain(note)}", file=sys.stderr)
     if is_stopped():
         return EXIT_INTERRUPTED
@@ -111,7 +111,7 @@ def _progress(scanner: "Scanner") -> "Iterator[Callable[[], None]]":
         yield on_batch
 
 
-def _notes(scanner: "Scanner", count: int) -> list[str]:
+def _notes(scanner: "Scanner", is_stopped: Callable[[], bool], count: int) -> list[str]:
     """Say what was read and what could not be; file names in it are as they came."""
     scan, report = scanner.scan, scanner.source.report
     rules = sum(not rule.is_baseline for rule in scanner.rule_set.rules)
@@ -123,6 +123,8 @@ def _notes(scanner: "Scanner", count: int) -> list[str]:
         )
     lines += [f"skipped `{path}`: a copy of `{original}`" for path, original in report.copies]
     lines += report.problems
+    if is_stopped():
+        lines.append("interrupted: this is what was found until then")
     if not scan.events:
         lines.append("not one event could be read: give .evtx files or JSON Lines, or a folder that holds some")
     return lines
