@@ -1,5 +1,6 @@
 """Rules come from the disk as they were parsed before, as long as nothing has changed."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.rules.writing import ATTACK, event_of, rule_text
 from tocsin.rules import load as load_module
+from tocsin.rules import parsed as parsed_module
 from tocsin.rules.load import load_rules
 from tocsin.rules.match import Matcher
 from tocsin.rules.parsed import load_pack_kept
@@ -67,7 +69,7 @@ def test_whatever_changes_is_parsed_anew(folder: Path, tmp_path: Path, parsed: l
         case "name":
             (folder / "good.yml").rename(folder / "renamed.yml")
         case "damage":
-            (file,) = cache.iterdir()
+            (file,) = cache.glob("rules-*")
             file.write_bytes(file.read_bytes()[:-1])
     preparation = Preparation({"name": ("value",)}) if change == "variables" else UNPREPARED
     rules = load_pack_kept([folder], ATTACK, change == "baseline", preparation, cache).rules
@@ -81,3 +83,39 @@ def test_without_a_folder_for_it_rules_are_parsed_each_time(folder: Path, parsed
     for _ in range(2):
         load_pack_kept([folder], ATTACK, False, UNPREPARED, None)
     assert len(parsed) == 2
+
+
+def test_files_that_have_not_changed_are_not_read_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setattr(parsed_module, "_TICK_NS", 0)
+    expected = load_pack_kept([folder], ATTACK, False, UNPREPARED, cache)
+    monkeypatch.setattr(parsed_module, "_content", unread)
+    found = load_pack_kept([folder], ATTACK, False, UNPREPARED, cache)
+    assert [vars(rule) for rule in found.rules] == [vars(rule) for rule in expected.rules]
+    (folder / "bad.yml").touch()
+    with pytest.raises(AssertionError, match="was read"):
+        load_pack_kept([folder], ATTACK, False, UNPREPARED, cache)
+
+
+def unread(file: str) -> bytes:
+    raise AssertionError(f"{file} was read")
+
+
+def test_a_change_that_keeps_size_and_times_is_seen(
+    folder: Path, tmp_path: Path, parsed: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parsed_module, "_TICK_NS", 0)
+    cache, file = tmp_path / "cache", folder / "good.yml"
+    before, text = file.stat(), file.read_text()
+    load_pack_kept([folder], ATTACK, False, UNPREPARED, cache)
+    file.write_text(text.replace("word", "worm"))
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    load_pack_kept([folder], ATTACK, False, UNPREPARED, cache)
+    assert len(parsed) == 2
+
+
+def test_what_was_written_a_moment_ago_is_read_again(folder: Path, tmp_path: Path) -> None:
+    load_pack_kept([folder], ATTACK, False, UNPREPARED, tmp_path / "cache")
+    assert list((tmp_path / "cache").glob("states-*")) == []

@@ -1,5 +1,6 @@
 """Scan files with rules: source, normaliser and matcher in one process, or in several."""
 
+import gc
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +73,7 @@ def open_scan(
     """
     attack = Attack.load()
     rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation_of(config))
+    gc.freeze()  # the rules stay to the end: looking for cycles among them takes a tenth of a second
     source = FilesSource(FilesSettings(tuple(paths)), None, clock_us)
     scan = Scan(normaliser_of(config), rule_set.matcher, events_per_rule)
     files = source.files()

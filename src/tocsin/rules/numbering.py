@@ -90,19 +90,22 @@ class NumberedAtoms:
 
 def _weakness(atom: Atom) -> float:
     """Rank atoms by how many events they hold for: long literals at a known end of the text for the fewest."""
-    match atom:
-        case TextAtom(field, pattern):
-            if plain_name(field) in _ROUTING_FIELDS:
-                return 100_000
-            if pattern.kind is Kind.ANYTHING:
-                return 10_000
-            is_short = len(pattern.literal) < _SHORT_LITERAL and pattern.kind > Kind.PREFIX
-            return 1 + pattern.kind + (100 if is_short else 0)
-        case KeywordAtom() | KeywordRegexAtom() | RegexAtom():
-            return 5
-        case NullAtom() | ExistsAtom():
+    if isinstance(atom, TextAtom):
+        pattern = atom.pattern
+        if plain_name(atom.field) in _ROUTING_FIELDS:
+            return 100_000
+        if pattern.kind is Kind.ANYTHING:
             return 10_000
-    return 100
+        is_short = pattern.kind > Kind.PREFIX and len(pattern.literal) < _SHORT_LITERAL
+        return 1 + pattern.kind + (100 if is_short else 0)
+    return _WEAKNESS.get(type(atom), 100)
 
 
+_WEAKNESS: Mapping[type[Atom], float] = {
+    KeywordAtom: 5,
+    KeywordRegexAtom: 5,
+    RegexAtom: 5,
+    NullAtom: 10_000,
+    ExistsAtom: 10_000,
+}
 _SHORT_LITERAL = 4

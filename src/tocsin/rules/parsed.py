@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +20,8 @@ from tocsin.rules.preparation import Preparation
 from tocsin.rules.rule import Rule
 
 _KIND = b"tocsin rules 3\n"
+_STATE_KIND = b"tocsin states 1\n"
+_TICK_NS = 2_000_000_000
 
 
 class _Parsed(msgspec.Struct):
@@ -33,7 +36,8 @@ def load_pack_kept(
     """Load as `load_pack` does, from `cache` where the same files were parsed by the same versions before."""
     if cache is None:
         return _load(paths, attack, is_baseline, preparation)
-    path = cache / f"rules-{_key(paths, attack, is_baseline, preparation)}.bin"
+    versions = "\0".join((__version__, version("pysigma"), attack.version, str(is_baseline), preparation.digest))
+    path = cache / f"rules-{_key(versions, list(_files(paths)), cache)}.bin"
     content = read_kept(path, _KIND)
     if content is not None:
         try:
@@ -53,25 +57,58 @@ def _load(paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation:
     return load_pack(paths, attack, is_baseline, preparation)
 
 
-def _key(paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation) -> str:
-    """Name what the rules depend on: every file's name, bytes and pack, and the versions of all that reads them."""
-    versions = [__version__, version("pysigma"), attack.version, str(is_baseline), preparation.digest]
-    digest = hashlib.sha256("\0".join(versions).encode())
+def _key(versions: str, files: Sequence[tuple[str, str]], cache: Path) -> str:
+    """Name what the rules depend on: every file's name, bytes and pack, and the versions of all that reads them.
+
+    Reading thousands of files takes a fifth of a second. So what their bytes gave is kept by their states, too.
+    """
+    state, newest_ns = _state(versions, files)
+    path = cache / f"states-{state}.bin"
+    known = read_kept(path, _STATE_KIND)
+    if known is not None:
+        return known.decode()
+    digest = hashlib.sha256(versions.encode())
+    for file, license_name in files:
+        content = _content(file)
+        described = f"\0{file}\0{license_name}\0{len(content)}\0"
+        digest.update(described.encode("utf-8", "surrogateescape") + content)
+    key = digest.hexdigest()[:32]
+    # A file changed a moment ago may change again within the same tick of the file system's clock.
+    if time.time_ns() - newest_ns > _TICK_NS:
+        keep(path, _STATE_KIND, key.encode())
+    return key
+
+
+def _state(versions: str, files: Sequence[tuple[str, str]]) -> tuple[str, int]:
+    """Return a name for names, places on disk, sizes and times of files, and the newest time (ns since 1970)."""
+    digest = hashlib.sha256(versions.encode())
+    newest = 0
+    for file, license_name in files:
+        try:
+            found = os.stat(file)  # noqa: PTH116
+        except OSError:
+            state: tuple[int, ...] = ()
+        else:
+            # Nobody can set the time of the last change of a file's state (ctime), not even by keeping mtime.
+            state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
+        digest.update(f"\0{file}\0{license_name}\0{state}".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32], newest
+
+
+def _files(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Yield the files that rules may be in, each with the licence of its pack; thousands are quicker as text."""
     licenses = PackLicenses()
     for path in paths:
-        digest.update(f"\0{path}\0{path.exists()}".encode("utf-8", "surrogateescape"))
-        for file in _yaml_files(path) if path.is_dir() else [str(path)]:
-            content = _content(file)
-            described = f"\0{file}\0{licenses.of(Path(file).parent)}\0{len(content)}\0"
-            digest.update(described.encode("utf-8", "surrogateescape") + content)
-    return digest.hexdigest()[:32]
-
-
-def _yaml_files(folder: Path) -> Iterator[str]:
-    """Yield the files that rules may be in; thousands of paths are quicker as text."""
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        yield from (os.path.join(parent, name) for name in sorted(names) if name.endswith((".yml", ".yaml")))  # noqa: PTH118
+        if not path.is_dir():
+            yield str(path), licenses.of(path.parent)
+            continue
+        for parent, folders, names in os.walk(path):
+            folders.sort()
+            license_name = licenses.of(Path(parent))
+            for name in sorted(names):
+                if name.endswith((".yml", ".yaml")):
+                    yield os.path.join(parent, name), license_name  # noqa: PTH118
 
 
 def _content(file: str) -> bytes:

@@ -31,12 +31,17 @@ Tree = Leaf | And | Or | Not
 
 def atoms_of(tree: Tree) -> list[Atom]:
     """Return every atom of the tree, in its order, as often as it stands there."""
-    match tree:
-        case Leaf(atom):
-            return [atom]
-        case Not(of):
-            return atoms_of(of)
-    return [atom for part in tree.of for atom in atoms_of(part)]
+    found: list[Atom] = []
+    pending = [tree]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, Leaf):
+            found.append(part.atom)
+        elif isinstance(part, Not):
+            pending.append(part.of)
+        else:
+            pending.extend(reversed(part.of))
+    return found
 
 
 def compiled(tree: Tree, numbers: Mapping[Atom, int]) -> Holds:
