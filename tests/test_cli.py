@@ -1,8 +1,12 @@
 """The command line, as a person meets it."""
 
 import json
+import os
+import pty
 import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -214,7 +218,7 @@ def test_the_second_scan_compiles_nothing_that_the_first_one_has_compiled(tmp_pa
         assert tocsin("scan", "events.jsonl", cwd=tmp_path, environment=environment).returncode == 0
         files.append({file.name: file.stat().st_ino for file in (tmp_path / "cache" / "tocsin").iterdir()})
     assert files[0] == files[1], "a file was written anew"
-    assert {name.partition("-")[0] for name in files[0]} == {"automata", "rules"}
+    assert {name.partition("-")[0] for name in files[0]} == {"automata", "rules", "states"}
 
 
 def test_rules_are_explained_and_their_coverage_is_shown(tmp_path: Path) -> None:
@@ -235,3 +239,24 @@ def test_rules_are_explained_and_their_coverage_is_shown(tmp_path: Path) -> None
     assert (content["rules"], content["events"]) == (2, 2)
     assert [(one["title"], one["fields"]) for one in content["starved"]] == [("Other", ["B"])]
     assert json.loads((tmp_path / "layer.json").read_text())["techniques"][0]["techniqueID"] == "T1059"
+
+
+def test_a_bar_on_a_terminal_shows_how_far_new_rules_are(tmp_path: Path) -> None:
+    (tmp_path / "rules").mkdir()
+    for number in range(30):
+        (tmp_path / "rules" / f"{number}.yml").write_text(rule_text(f"Field{number}: text", title=f"Rule {number}"))
+    (tmp_path / "events.jsonl").write_bytes(flat_lines(1)[0])
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "tocsin", "scan", "events.jsonl", "--rules", "rules"]
+    environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), "COLUMNS": "100", "TERM": "xterm"}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # Linux says so at the end of a terminal's output
+            while piece := os.read(ours, 65_536):
+                shown += piece
+        os.close(ours)
+    assert process.returncode == 0
+    assert b"reading rules" in shown
+    assert b"30/30" in shown
+    assert b"compiling rules" in shown

@@ -8,7 +8,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -56,11 +56,15 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.commands.detections import PRINTERS
     from tocsin.commands.output import open_output
     from tocsin.commands.page import EVENTS_PER_RULE, print_page
+    from tocsin.commands.progress import bar_for_rules, bar_of_bytes
     from tocsin.pipeline.scan import open_scan, write_scan_layer
     from tocsin.supervisor import StopSignal
 
     is_page = parsed.format == "html"
-    scanner = open_scan(config, parsed.paths, parsed.rules, EVENTS_PER_RULE if is_page else 0)
+    with bar_for_rules() as on_progress:
+        scanner = open_scan(
+            config, parsed.paths, parsed.rules, EVENTS_PER_RULE if is_page else 0, on_progress=on_progress
+        )
     for error in scanner.rule_set.errors:
         print(f"scan: rule left out: {plain(str(error))}", file=sys.stderr)
     is_stopped = StopSignal(is_supervised=False)
@@ -68,7 +72,7 @@ def main(parsed: argparse.Namespace) -> int:
     print_all = partial(print_page, notes=partial(_notes, scanner, is_stopped)) if is_page else PRINTERS[parsed.format]
     with (
         open_output(parsed.output) as out,
-        _progress(scanner) as on_batch,
+        bar_of_bytes("scanning", scanner.progress) as on_batch,
         closing(scanner.detections(is_stopped, on_batch)) as detections,
     ):
         found = (detection for detection in detections if LEVELS.index(detection.rule.level) >= lowest)
@@ -89,26 +93,6 @@ def _counted(detections: "Iterable[Detection]", fired: Counter[str]) -> "Iterato
     for detection in detections:
         fired[detection.rule.id] += 1
         yield detection
-
-
-@contextmanager
-def _progress(scanner: "Scanner") -> "Iterator[Callable[[], None]]":
-    """Show how far the scan is, where standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("scanning"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=4) as progress:
-        task = progress.add_task("scan", total=None)
-
-        def on_batch() -> None:
-            done, total = scanner.progress()
-            progress.update(task, completed=done, total=total)
-
-        yield on_batch
 
 
 def _notes(scanner: "Scanner", is_stopped: Callable[[], bool], count: int) -> list[str]:

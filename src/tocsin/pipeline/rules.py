@@ -19,6 +19,7 @@ from tocsin.rules.filters import filtered
 from tocsin.rules.match import Matcher
 from tocsin.rules.parsed import load_pack_kept
 from tocsin.rules.preparation import UNPREPARED, Preparation, read_preparation
+from tocsin.rules.progress import Progress, unseen
 from tocsin.rules.rule import Rule, rules_digest
 from tocsin.schema.normalise import normalise
 
@@ -55,24 +56,31 @@ def load_rule_set(
     builtin: bool,
     cache: Path | None = None,
     preparation: Preparation = UNPREPARED,
+    on_progress: Progress = unseen,
 ) -> RuleSet:
     """Load and compile the built-in pack (unless told not to) and more rules. Raises ConfigError: no such path.
 
     `cache`: a folder where what was compiled is kept for the next start. `preparation` is for the user's own rules.
+    `on_progress` is told how far this is.
     """
     missing = [f"rules: there is no file or folder `{path}`" for path in extra if not path.exists()]
     if missing:
         raise ConfigError(*missing)
     with _no_collection():
-        return _loaded(attack, extra, builtin, cache, preparation)
+        return _loaded(attack, extra, builtin, cache, preparation, on_progress)
 
 
 def _loaded(
-    attack: Attack, extra: Sequence[Path], builtin: bool, cache: Path | None, preparation: Preparation
+    attack: Attack,
+    extra: Sequence[Path],
+    builtin: bool,
+    cache: Path | None,
+    preparation: Preparation,
+    on_progress: Progress,
 ) -> RuleSet:
     folders = [(name == "baseline", builtin_folder() / name) for name in ("baseline", "detections")] if builtin else []
     packs = [load_pack_kept([folder], attack, is_baseline, UNPREPARED, cache) for is_baseline, folder in folders]
-    packs.append(load_pack_kept(extra, attack, False, preparation, cache))
+    packs.append(load_pack_kept(extra, attack, False, preparation, cache, on_progress))
     errors = [error for pack in packs for error in pack.errors]
     rules, unused = filtered(
         [rule for pack in packs for rule in pack.rules], [one for pack in packs for one in pack.filters]
@@ -81,7 +89,7 @@ def _loaded(
         raise _no_rule(extra)
     if not rules:
         raise ConfigError("rules: not one of them can be used", *(str(error) for error in errors))
-    matcher, uncompiled = compile_rules(rules, cache)
+    matcher, uncompiled = compile_rules(rules, cache, on_progress)
     digest = rules_digest(rules)
     if preparation != UNPREPARED:  # the same rules with other values find other events
         digest = hashlib.sha256(f"{digest} {preparation.digest}".encode()).hexdigest()[:16]

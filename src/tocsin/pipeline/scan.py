@@ -12,6 +12,7 @@ from tocsin.pipeline.scan_crew import Crew, path_bytes, workers_for
 from tocsin.pipeline.scan_messages import Setup
 from tocsin.rules.attack import Attack
 from tocsin.rules.navigator import layer, write_layer
+from tocsin.rules.progress import Progress, unseen
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.shares import PORTION_BYTES, shares_of
 from tocsin.stages.scan import Detection, Scan
@@ -65,6 +66,7 @@ def open_scan(
     rules: Sequence[Path],
     events_per_rule: int = 0,
     portion_bytes: int = PORTION_BYTES,
+    on_progress: Progress = unseen,
 ) -> Scanner:
     """Prepare a scan of `paths`. With `rules`, they replace the built-in pack.
 
@@ -72,7 +74,7 @@ def open_scan(
     `portion_bytes` is read in portions where several processes scan.
     """
     attack = Attack.load()
-    rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation_of(config))
+    rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation_of(config), on_progress)
     gc.freeze()  # the rules stay to the end: looking for cycles among them takes a tenth of a second
     source = FilesSource(FilesSettings(tuple(paths)), None, clock_us)
     scan = Scan(normaliser_of(config), rule_set.matcher, events_per_rule)

@@ -19,8 +19,10 @@ from tocsin.rules.attack import Attack
 from tocsin.rules.documents import Document, read_documents
 from tocsin.rules.filters import Filter, filtered
 from tocsin.rules.license import PackLicenses
+from tocsin.rules.many_files import read_many
 from tocsin.rules.pack import Pack
 from tocsin.rules.preparation import UNPREPARED, Preparation
+from tocsin.rules.progress import Progress, unseen
 from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_duplicates
 from tocsin.rules.translate import tree_of
 from tocsin.rules.tree import Or, Tree, atoms_of
@@ -69,7 +71,11 @@ def load_rules(
 
 
 def load_pack(
-    paths: Sequence[Path], attack: Attack, is_baseline: bool = False, preparation: Preparation = UNPREPARED
+    paths: Sequence[Path],
+    attack: Attack,
+    is_baseline: bool = False,
+    preparation: Preparation = UNPREPARED,
+    on_progress: Progress = unseen,
 ) -> Pack:
     """Load all rules and filters from files and folders (`*.yml`, `*.yaml`, at any depth, sorted).
 
@@ -79,9 +85,11 @@ def load_pack(
     """
     errors: list[RuleError] = []
     reader = RuleReader(attack, is_baseline, preparation)
-    loaded = [one for path in rule_files(paths, errors) for one in reader.read(path, errors)]
-    rules, duplicates = split_duplicates(one for one in loaded if isinstance(one, Rule))
-    return Pack(rules, [one for one in loaded if isinstance(one, Filter)], [*errors, *duplicates])
+    files = list(rule_files(paths, errors))
+    packs = read_many(files, reader.pack_of, is_baseline, preparation, on_progress)
+    rules, duplicates = split_duplicates(rule for pack in packs for rule in pack.rules)
+    filters = [one for pack in packs for one in pack.filters]
+    return Pack(rules, filters, [*errors, *(error for pack in packs for error in pack.errors), *duplicates])
 
 
 def rule_files(paths: Sequence[Path], errors: list[RuleError]) -> Iterator[Path]:
@@ -107,6 +115,13 @@ class RuleReader:
         self._licenses = PackLicenses()
         self._variables = preparation.variables
         self._pipelines = [_pipeline(path, text) for path, text in preparation.pipelines]
+
+    def pack_of(self, path: Path) -> Pack:
+        """Return what one file holds."""
+        errors: list[RuleError] = []
+        found = list(self.read(path, errors))
+        rules = [one for one in found if isinstance(one, Rule)]
+        return Pack(rules, [one for one in found if isinstance(one, Filter)], errors)
 
     def read(self, path: Path, errors: list[RuleError]) -> Iterator[Rule | Filter]:
         """Yield what one file holds; what cannot be used is added to the errors."""

@@ -12,6 +12,7 @@ from tocsin.event import Event
 from tocsin.rules.automata import Automata
 from tocsin.rules.column import Symbols
 from tocsin.rules.plan import Plan
+from tocsin.rules.progress import Progress, unseen
 from tocsin.rules.routing import Routing
 from tocsin.rules.rule import Rule, rules_digest
 from tocsin.rules.tree import atoms_of
@@ -42,14 +43,20 @@ class Counts:
 class Matcher:
     """Finds the rules that events match. One thread only."""
 
-    def __init__(self, rules: Iterable[Rule], memory: Memory | None = None, cache: Path | None = None) -> None:
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        memory: Memory | None = None,
+        cache: Path | None = None,
+        on_progress: Progress = unseen,
+    ) -> None:
         """`cache`: a folder where what was compiled is kept for the next start, of this user alone."""
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: rule.id))
         self.counts = Counts()
         self._memory = memory or Memory()
         self._symbols = Symbols(self._memory.value_characters)
         automata = Automata(cache, rules_digest(self.rules))
-        self._routing = Routing(self.rules, self._symbols, automata, self._memory.shapes)
+        self._routing = Routing(self.rules, self._symbols, automata, self._memory.shapes, on_progress)
         self._spellings = Spellings()
         self._plans: dict[Hashable, Plan] = {}
         self._signatures = 0

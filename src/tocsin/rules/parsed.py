@@ -4,57 +4,53 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
 from tocsin import __version__
-from tocsin.errors import RuleError
 from tocsin.rules.attack import Attack
-from tocsin.rules.filters import Filter
 from tocsin.rules.kept import keep, read_kept
 from tocsin.rules.license import PackLicenses
-from tocsin.rules.pack import Pack
+from tocsin.rules.pack import Pack, decoded, encoded
 from tocsin.rules.preparation import Preparation
-from tocsin.rules.rule import Rule
+from tocsin.rules.progress import Progress, unseen
 
 _KIND = b"tocsin rules 3\n"
 _STATE_KIND = b"tocsin states 1\n"
 _TICK_NS = 2_000_000_000
 
 
-class _Parsed(msgspec.Struct):
-    rules: list[Rule]
-    filters: list[Filter]
-    errors: list[tuple[str, str]]  # place, reason
-
-
 def load_pack_kept(
-    paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation, cache: Path | None
+    paths: Sequence[Path],
+    attack: Attack,
+    is_baseline: bool,
+    preparation: Preparation,
+    cache: Path | None,
+    on_progress: Progress = unseen,
 ) -> Pack:
     """Load as `load_pack` does, from `cache` where the same files were parsed by the same versions before."""
     if cache is None:
-        return _load(paths, attack, is_baseline, preparation)
+        return _load(paths, attack, is_baseline, preparation, on_progress)
     versions = "\0".join((__version__, version("pysigma"), attack.version, str(is_baseline), preparation.digest))
     path = cache / f"rules-{_key(versions, list(_files(paths)), cache)}.bin"
     content = read_kept(path, _KIND)
     if content is not None:
-        try:
-            parsed = msgspec.msgpack.decode(content, type=_Parsed)
-            return Pack(parsed.rules, parsed.filters, [RuleError(*error) for error in parsed.errors])
-        except msgspec.DecodeError:
-            pass  # of another version that calls itself the same: parsed anew
-    pack = _load(paths, attack, is_baseline, preparation)
-    errors = [(error.place, error.reason) for error in pack.errors]
-    keep(path, _KIND, msgspec.msgpack.encode(_Parsed(pack.rules, pack.filters, errors)))
+        with suppress(msgspec.DecodeError):  # of another version that calls itself the same: parsed anew
+            return decoded(content)
+    pack = _load(paths, attack, is_baseline, preparation, on_progress)
+    keep(path, _KIND, encoded(pack))
     return pack
 
 
-def _load(paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation) -> Pack:
+def _load(
+    paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation, on_progress: Progress
+) -> Pack:
     from tocsin.rules.load import load_pack  # pySigma takes half a second to import
 
-    return load_pack(paths, attack, is_baseline, preparation)
+    return load_pack(paths, attack, is_baseline, preparation, on_progress)
 
 
 def _key(versions: str, files: Sequence[tuple[str, str]], cache: Path) -> str:

@@ -1,6 +1,7 @@
 """Choose the rules that events of a kind may match: by log source, then by event id."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tocsin.event import Logsource
 from tocsin.rules.automata import Automata
@@ -8,10 +9,12 @@ from tocsin.rules.column import Column, Symbols
 from tocsin.rules.keywords import Keywords
 from tocsin.rules.numbering import NumberedAtoms
 from tocsin.rules.plan import Part
+from tocsin.rules.progress import Progress, cores
 from tocsin.rules.rule import Rule, RuleLogsource
 from tocsin.rules.text import fold
 from tocsin.rules.tree import Holds, compiled, necessary
 
+_FEW_COLUMNS = 8  # are made before threads have begun
 _MAX_REMEMBERED_CODE = 64  # characters: a longer event id is hostile
 
 
@@ -41,15 +44,24 @@ class _Columns(dict[str, Column]):
         column = self[name] = Column(self._atoms[name], self._symbols, self._automata)
         return column
 
-    def make_all(self) -> None:
-        for name in self._atoms:
-            self[name]
+    def make_all(self, on_progress: Progress) -> None:
+        """Make all at once, the largest first. Hyperscan compiles without holding Python up: threads share the work."""
+        names = sorted(self._atoms, key=lambda name: len(self._atoms[name]), reverse=True)
+        if len(names) <= _FEW_COLUMNS:
+            for name in names:
+                self[name]
+            return
+        with ThreadPoolExecutor(cores()) as pool:
+            for done, _ in enumerate(pool.map(self.__getitem__, names), 1):
+                on_progress("compiling rules", done, len(names))
 
 
 class Routing:
     """All rules, with what each asks for, by the kinds of events they are for. Remembers `max_kinds` kinds."""
 
-    def __init__(self, rules: Sequence[Rule], symbols: Symbols, automata: Automata, max_kinds: int) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], symbols: Symbols, automata: Automata, max_kinds: int, on_progress: Progress
+    ) -> None:
         self.atoms = NumberedAtoms()
         self._automata = automata
         self._symbols = symbols
@@ -70,7 +82,7 @@ class Routing:
                 self._by_witness.setdefault(number, []).append(index)
         self._columns = _Columns(self.atoms, symbols, automata)
         if not automata.were_kept:  # a new set of rules: all is compiled now, and found again by the next start
-            self._columns.make_all()
+            self._columns.make_all(on_progress)
             automata.save()
         self._by_logsource: dict[Logsource, tuple[list[int], list[int]]] = {}
         self._kinds: dict[tuple[Logsource, str], tuple[Part, Part]] = {}
