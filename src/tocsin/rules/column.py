@@ -8,6 +8,7 @@ from tocsin.rules.atom import Atom, CidrAtom, CompareAtom, ExistsAtom, NullAtom,
 from tocsin.rules.automata import Automata
 from tocsin.rules.automaton import exact_expression, expression_of, regex_expression
 from tocsin.rules.patterns import Kind, Pattern, test_of
+from tocsin.rules.probe import Probe
 from tocsin.rules.regexes import search_of
 from tocsin.rules.text import fold, text_of
 from tocsin.rules.values import compares, has_time_part, within_network
@@ -67,7 +68,10 @@ class Column(dict[Any, int]):
     Only texts are keys: `True`, `1` and `1.0` would be one. A list or map raises TypeError: see `symbol_of`.
     """
 
-    def __init__(self, atoms: Mapping[int, Atom], symbols: Symbols, automata: Automata) -> None:
+    def __init__(
+        self, name: str, atoms: Mapping[int, Atom], symbols: Symbols, automata: Automata, probe: Probe
+    ) -> None:
+        """`atoms`: all that ask for the field of that name."""
         super().__init__()
         self._symbols = symbols
         self._scalars: dict[tuple[type, Any], int] = {}
@@ -77,15 +81,16 @@ class Column(dict[Any, int]):
         absent = _numbers(atoms, lambda atom: isinstance(atom, ExistsAtom) and not atom.is_wanted)
         self.when_missing = self._null | absent
         folded = _Texts(
-            {n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and not a.is_cased}, {}, automata
+            {n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and not a.is_cased}, {}, automata, probe
         )
         cased = _Texts(
             {n: a.pattern for n, a in atoms.items() if isinstance(a, TextAtom) and a.is_cased},
             {n: a for n, a in atoms.items() if isinstance(a, RegexAtom)},
             automata,
+            probe,
         )
-        self._folded = None if folded.is_empty else folded
-        self._cased = None if cased.is_empty else cased
+        self._find_folded = None if folded.is_empty else probe.find(name, folded.find)
+        self._find_cased = None if cased.is_empty else probe.find(name, cased.find)
         self._networks = [(n, within_network(a.network)) for n, a in atoms.items() if isinstance(a, CidrAtom)]
         self._values = [(n, compares(a.operator, a.limit)) for n, a in atoms.items() if isinstance(a, CompareAtom)]
         self._values += [(n, has_time_part(a.part, a.number)) for n, a in atoms.items() if isinstance(a, TimePartAtom)]
@@ -146,10 +151,10 @@ class Column(dict[Any, int]):
         found = [number for number, test in self._values if test(value)] if self._values else []
         text = value if type(value) is str else text_of(value)
         if text is not None:
-            if self._folded:
-                found += self._folded.find(fold(text), timed_out)
-            if self._cased:
-                found += self._cased.find(text, timed_out)
+            if self._find_folded:
+                found += self._find_folded(fold(text), timed_out)
+            if self._find_cased:
+                found += self._find_cased(text, timed_out)
             if self._networks:
                 found += [number for number, test in self._networks if test(text)]
         return found
@@ -158,7 +163,9 @@ class Column(dict[Any, int]):
 class _Texts:
     """Patterns and regular expressions on text in which case counts."""
 
-    def __init__(self, patterns: Mapping[int, Pattern], regexes: Mapping[int, RegexAtom], automata: Automata) -> None:
+    def __init__(
+        self, patterns: Mapping[int, Pattern], regexes: Mapping[int, RegexAtom], automata: Automata, probe: Probe
+    ) -> None:
         self._exact: dict[str, list[int]] = {}
         self._always: list[int] = []
         self._tests: list[tuple[int, Callable[[str], bool]]] = []
@@ -179,7 +186,7 @@ class _Texts:
         else:
             expressions = {number: expression_of(pattern) for number, pattern in searched.items()}
         for number, atom in regexes.items():
-            search = search_of(atom.pattern, atom.flags)
+            search = probe.search(number, search_of(atom.pattern, atom.flags))
             exact = exact_expression(atom.pattern, atom.flags)
             if exact is not None and automata.can_search(exact):
                 expressions[number] = exact

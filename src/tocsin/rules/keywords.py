@@ -10,6 +10,7 @@ from tocsin.rules.atom import KeywordAtom, KeywordRegexAtom
 from tocsin.rules.automata import Automata
 from tocsin.rules.automaton import Expression
 from tocsin.rules.patterns import Kind, Pattern, test_of
+from tocsin.rules.probe import Probe
 from tocsin.rules.regexes import search_of
 from tocsin.rules.text import fold
 from tocsin.rules.view import VALUE_SEPARATOR, View
@@ -31,6 +32,7 @@ class Keywords:
         atoms: Mapping[int, KeywordAtom | KeywordRegexAtom],
         automata: Automata,
         on_timeout: Callable[[int], None],
+        probe: Probe,
     ) -> None:
         self._on_timeout = on_timeout
         self._joined: list[tuple[int, Callable[[str], bool]]] = []
@@ -38,7 +40,7 @@ class Keywords:
         self._cased: list[tuple[int, Callable[[str], bool]]] = []
         for number, atom in atoms.items():
             if isinstance(atom, KeywordRegexAtom):
-                self._cased.append((number, search_of(atom.pattern, atom.flags)))
+                self._cased.append((number, probe.search(number, search_of(atom.pattern, atom.flags))))
             elif atom.is_cased:
                 self._cased.append((number, test_of(atom.pattern)))
             elif atom.pattern.kind is Kind.CONTAINS and _SEPARATING.isdisjoint(atom.pattern.literal):

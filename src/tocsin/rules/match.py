@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.event import Event
+from tocsin.rules.atom import Atom
 from tocsin.rules.automata import Automata
 from tocsin.rules.column import Symbols
 from tocsin.rules.plan import Plan
+from tocsin.rules.probe import Probe
 from tocsin.rules.progress import Progress, unseen
 from tocsin.rules.routing import Routing
 from tocsin.rules.rule import Rule, rules_digest
@@ -49,6 +51,7 @@ class Matcher:
         memory: Memory | None = None,
         cache: Path | None = None,
         on_progress: Progress = unseen,
+        probe: Probe | None = None,
     ) -> None:
         """`cache`: a folder where what was compiled is kept for the next start, of this user alone."""
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda rule: rule.id))
@@ -56,7 +59,7 @@ class Matcher:
         self._memory = memory or Memory()
         self._symbols = Symbols(self._memory.value_characters)
         automata = Automata(cache, rules_digest(self.rules))
-        self._routing = Routing(self.rules, self._symbols, automata, self._memory.shapes, on_progress)
+        self._routing = Routing(self.rules, self._symbols, automata, self._memory.shapes, on_progress, probe or Probe())
         self._spellings = Spellings()
         self._plans: dict[Hashable, Plan] = {}
         self._signatures = 0
@@ -70,6 +73,10 @@ class Matcher:
             atom = self._routing.atoms.atoms[number]
             counts.update({rule.id: count for rule in self.rules if atom in atoms_of(rule.condition)})
         return counts
+
+    def number_of(self, atom: Atom) -> int:
+        """Return the number of an atom of one of the rules, by which a probe is told of it."""
+        return self._routing.atoms.numbers[atom]
 
     def match(self, event: Event) -> tuple[Rule, ...]:
         """Return the rules that the event matches, by id.

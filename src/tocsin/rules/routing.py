@@ -9,6 +9,7 @@ from tocsin.rules.column import Column, Symbols
 from tocsin.rules.keywords import Keywords
 from tocsin.rules.numbering import NumberedAtoms
 from tocsin.rules.plan import Part
+from tocsin.rules.probe import Probe
 from tocsin.rules.progress import Progress, cores
 from tocsin.rules.rule import Rule, RuleLogsource
 from tocsin.rules.text import fold
@@ -21,27 +22,30 @@ _MAX_REMEMBERED_CODE = 64  # characters: a longer event id is hostile
 class _Conditions(dict[int, Holds]):
     """Conditions of rules by index, each compiled when it is first asked for."""
 
-    def __init__(self, rules: Sequence[Rule], atoms: NumberedAtoms) -> None:
+    def __init__(self, rules: Sequence[Rule], atoms: NumberedAtoms, probe: Probe) -> None:
         super().__init__()
         self._rules = rules
         self._atoms = atoms
+        self._probe = probe
 
     def __missing__(self, index: int) -> Holds:
-        holds = self[index] = compiled(self._rules[index].condition, self._atoms.numbers)
-        return holds
+        holds = compiled(self._rules[index].condition, self._atoms.numbers)
+        self[index] = self._probe.condition(index, holds)
+        return self[index]
 
 
 class _Columns(dict[str, Column]):
     """Columns by field name, each made when it is first asked for."""
 
-    def __init__(self, atoms: NumberedAtoms, symbols: Symbols, automata: Automata) -> None:
+    def __init__(self, atoms: NumberedAtoms, symbols: Symbols, automata: Automata, probe: Probe) -> None:
         super().__init__()
         self._atoms = atoms.by_field()
         self._symbols = symbols
         self._automata = automata
+        self._probe = probe
 
     def __missing__(self, name: str) -> Column:
-        column = self[name] = Column(self._atoms[name], self._symbols, self._automata)
+        column = self[name] = Column(name, self._atoms[name], self._symbols, self._automata, self._probe)
         return column
 
     def make_all(self, on_progress: Progress) -> None:
@@ -60,13 +64,20 @@ class Routing:
     """All rules, with what each asks for, by the kinds of events they are for. Remembers `max_kinds` kinds."""
 
     def __init__(
-        self, rules: Sequence[Rule], symbols: Symbols, automata: Automata, max_kinds: int, on_progress: Progress
+        self,
+        rules: Sequence[Rule],
+        symbols: Symbols,
+        automata: Automata,
+        max_kinds: int,
+        on_progress: Progress,
+        probe: Probe,
     ) -> None:
         self.atoms = NumberedAtoms()
         self._automata = automata
         self._symbols = symbols
         self._max_kinds = max_kinds
-        self._holds = _Conditions(rules, self.atoms)
+        self._probe = probe
+        self._holds = _Conditions(rules, self.atoms, probe)
         self._asked: list[frozenset[int]] = []  # atoms of each rule
         self._codes: list[frozenset[str] | None] = []  # event ids each rule is about; None: any
         self._by_rule_logsource: dict[RuleLogsource, list[int]] = {}
@@ -80,7 +91,7 @@ class Routing:
         for index, witnesses in enumerate(self._witnesses):
             for number in witnesses or ():
                 self._by_witness.setdefault(number, []).append(index)
-        self._columns = _Columns(self.atoms, symbols, automata)
+        self._columns = _Columns(self.atoms, symbols, automata, probe)
         if not automata.were_kept:  # a new set of rules: all is compiled now, and found again by the next start
             self._columns.make_all(on_progress)
             automata.save()
@@ -149,7 +160,7 @@ class Routing:
         keywords = self._keywords.get(numbers)
         if keywords is None:
             atoms = {number: self.atoms.keywords[number] for number in numbers}
-            keywords = self._keywords[numbers] = Keywords(atoms, self._automata, self._count_timeout)
+            keywords = self._keywords[numbers] = Keywords(atoms, self._automata, self._count_timeout, self._probe)
             self._automata.save()
         return keywords
 
