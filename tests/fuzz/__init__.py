@@ -1,0 +1,1 @@
+"""Fuzz targets: changed bytes go in, and what must hold for any bytes is checked."""
