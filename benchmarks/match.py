@@ -42,9 +42,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if not (arguments.events / "manifest.json").is_file():
         sys.exit(f"no manifest.json in {arguments.events}: give --events FOLDER")
-    rules = _rules(arguments.rules)
-    print(f"machine: {_machine()}; commit: {_commit()}; one core, CPU time; {len(rules)} rules")
-    lines = _windows_events(arguments.events)
+    rules = windows_rules(arguments.rules)
+    print(f"machine: {machine()}; commit: {commit()}; one core, CPU time; {len(rules)} rules")
+    lines = events_of(arguments.events)
     step = max(1, len(lines) // arguments.limit)
     mix = lines[::step]
     _measure(f"natural mix (every {step}. event)", mix, rules)
@@ -57,7 +57,7 @@ def main() -> None:
 _PROCESS_STARTS = (("sysmon", "1"), ("security", "4688"))
 
 
-def _rules(folders: Sequence[Path]) -> list[Rule]:
+def windows_rules(folders: Sequence[Path]) -> list[Rule]:
     if not folders:
         folders = [Path(__file__).resolve().parents[1] / "src" / "tocsin" / "content" / "rules"]
     started = perf_counter()
@@ -70,7 +70,7 @@ def _rules(folders: Sequence[Path]) -> list[Rule]:
     return windows
 
 
-def _windows_events(folder: Path) -> list[bytes]:
+def events_of(folder: Path) -> list[bytes]:
     lines: list[bytes] = []
     files = 0
     for entry in json.loads((folder / "manifest.json").read_text())["entries"]:
@@ -151,14 +151,14 @@ def _seconds(work: Callable[[bytes], object], lines: Sequence[bytes]) -> float:
     return process_time() - started
 
 
-def _machine() -> str:
+def machine() -> str:
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text().splitlines() if cpu.is_file() else []
     name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
     return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}, orjson {orjson.__version__}"
 
 
-def _commit() -> str:
+def commit() -> str:
     found = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
     return found.stdout.strip() or "unknown"
 

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 _TOKENS = (
@@ -63,7 +64,7 @@ def changed_object(seeds: Sequence[bytes], rng: random.Random) -> bytes:
             elif rng.random() < _RENAMED and key in inside:
                 inside[rng.choice((key.upper(), f"{key} ", key[:1], f"{key}.x"))] = inside.pop(key)
             else:
-                inside[key] = rng.choice(_VALUES)
+                inside[key] = deepcopy(rng.choice(_VALUES))
             break
     return json.dumps(record, ensure_ascii=rng.random() < _ESCAPED).encode("utf-8", "replace")
 
