@@ -1,4 +1,4 @@
-"""Read what three other engines matched on the real Windows events beside the project."""
+"""Read what other engines matched on the real events beside the project."""
 
 import gzip
 import json
@@ -38,19 +38,24 @@ class EventFile:
                 yield Place(self.name, number), line.rstrip(b"\r\n")
 
 
-def windows_files(data: Path) -> list[EventFile]:
-    """Return the files that the peers read."""
+def files_of(data: Path, platform: str) -> list[EventFile]:
+    """Return the files of a platform, which the peers read: windows, linux or aws."""
     manifest = json.loads((data / "events" / "manifest.json").read_text())
     return [
         EventFile(entry["file"], data / "events" / entry["file"], entry["format"])
         for entry in manifest["entries"]
-        if entry["platform"] == "windows"
+        if entry["platform"] == platform
     ]
 
 
 def pairs_of(data: Path, name: str) -> Pairs:
     """Read what a peer matched, or with `agreed` what Zircolite and the second both did."""
-    with gzip.open(data / "expected" / f"{name}-windows.json.gz") as stream:
+    return other_pairs_of(data, f"{name}-windows")
+
+
+def other_pairs_of(data: Path, name: str) -> Pairs:
+    """Read what a peer matched of another platform: `second-aws`, `zircolite-linux`."""
+    with gzip.open(data / "expected" / f"{name}.json.gz") as stream:
         return _pairs(json.load(stream)["matches"])
 
 

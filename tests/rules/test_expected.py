@@ -12,7 +12,21 @@ import yaml
 
 from tests.oracle.plain import PlainRule
 from tests.rules.differences import REASONS, Difference, Known, fields_of, hidden_names, reasons_for
-from tests.rules.expected import PEERS, EventFile, Pairs, Place, by_place, disagreed, pairs_of, rules_run, windows_files
+from tests.rules.expected import (
+    PEERS,
+    EventFile,
+    Pairs,
+    Place,
+    by_place,
+    disagreed,
+    files_of,
+    other_pairs_of,
+    pairs_of,
+    rules_run,
+)
+from tests.rules.writing import ATTACK
+from tocsin.event import Event
+from tocsin.rules.load import load_rules
 from tocsin.rules.match import Matcher
 from tocsin.rules.rule import Rule
 from tocsin.schema.normalise import normalise
@@ -74,7 +88,7 @@ def run(shared_data: Path, windows_matcher: Matcher) -> Run:
     ours: set[tuple[str, Place]] = set()
     raws = {}
     events = 0
-    files = windows_files(shared_data)
+    files = files_of(shared_data, "windows")
     for file in files:
         for place, raw in file.lines():
             events += 1
@@ -170,6 +184,38 @@ def test_a_plain_matcher_that_reads_the_yaml_itself_takes_our_side_in_every_diff
 def _document(rule: Rule) -> Mapping[str, Any]:
     documents: Iterator[Mapping[str, Any]] = yaml.safe_load_all(Path(rule.path).read_text("utf-8"))
     return next(document for document in documents if document["id"] == rule.id)
+
+
+@pytest.mark.slow
+def test_in_cloudtrail_we_find_what_the_second_finds_and_nothing_else(shared_data: Path, sigmahq: Path) -> None:
+    ours, _ = _matched(shared_data, "aws", sigmahq / "rules" / "cloud" / "aws")
+    assert (len(ours), ours) == (142, other_pairs_of(shared_data, "second-aws"))
+
+
+@pytest.mark.slow
+def test_on_linux_zircolite_differs_where_it_does_not_look_at_the_log_source_or_does_not_parse(
+    shared_data: Path, sigmahq: Path
+) -> None:
+    ours, events = _matched(shared_data, "linux", sigmahq / "rules" / "linux")
+    theirs = other_pairs_of(shared_data, "zircolite-linux")
+    rules = {rule.id: rule for rule in load_rules([sigmahq / "rules" / "linux"], ATTACK)[0]}
+    assert len(ours & theirs) == 15
+    for rule_id, place in theirs - ours:  # a process that ended (event 5), for rules on one that starts or connects
+        assert not rules[rule_id].logsource.fits(events[place].shape.logsource)
+    assert len(theirs - ours) == 4
+    assert [(rules[rule_id].title, place.line) for rule_id, place in ours - theirs] == [
+        ("Suspicious Java Children Processes", 8)  # one of the 17 lines that it could not parse
+    ]
+
+
+def _matched(data: Path, platform: str, folder: Path) -> tuple[Pairs, Mapping[Place, Event]]:
+    rules, errors = load_rules([folder], ATTACK)
+    assert errors == []
+    matcher = Matcher(rules)
+    events = {
+        place: normalise(raw, 0) for file in files_of(data, platform) for place, raw in file.lines() if raw.strip()
+    }
+    return frozenset((rule.id, place) for place, event in events.items() for rule in matcher.match(event)), events
 
 
 def test_every_reason_is_counted() -> None:
