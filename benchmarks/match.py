@@ -45,11 +45,11 @@ def main() -> None:
     rules = windows_rules(arguments.rules)
     print(f"machine: {machine()}; commit: {commit()}; one core, CPU time; {len(rules)} rules")
     lines = events_of(arguments.events)
+    kinds = [_kind_of(line) for line in lines]
     step = max(1, len(lines) // arguments.limit)
-    mix = lines[::step]
-    _measure(f"natural mix (every {step}. event)", mix, rules)
-    _measure(f"at most {_OF_EACH_KIND} of each kind", _stratified(lines), rules)
-    starts = [line for line in mix if _kind_of(line)[1:] in _PROCESS_STARTS]
+    _measure(f"natural mix (every {step}. event)" if step > 1 else "natural mix", lines[::step], rules)
+    _measure(f"at most {_OF_EACH_KIND} of each kind", _stratified(lines, kinds), rules)
+    starts = [line for line, kind in zip(lines, kinds, strict=True) if kind[1:] in _PROCESS_STARTS]
     _measure("process starts (Sysmon 1, 4688)", starts, rules)
     print(f"memory: {getrusage(RUSAGE_SELF).ru_maxrss // 1024} MB, the events among it")
 
@@ -81,18 +81,20 @@ def events_of(folder: Path) -> list[bytes]:
     return lines
 
 
-def _kind_of(line: bytes) -> tuple[str, str, str]:
+Kind = tuple[str, str, str]  # channel, service, event id
+
+
+def _kind_of(line: bytes) -> Kind:
     shape = normalise(line, _INGEST_US).shape
     return shape.channel, shape.logsource.service, shape.code
 
 
-def _stratified(lines: Iterable[bytes]) -> list[bytes]:
-    kinds: Counter[tuple[str, str, str]] = Counter()
+def _stratified(lines: Iterable[bytes], kinds: Iterable[Kind]) -> list[bytes]:
+    counts: Counter[Kind] = Counter()
     kept = []
-    for line in lines:
-        kind = _kind_of(line)
-        kinds[kind] += 1
-        if kinds[kind] <= _OF_EACH_KIND:
+    for line, kind in zip(lines, kinds, strict=True):
+        counts[kind] += 1
+        if counts[kind] <= _OF_EACH_KIND:
             kept.append(line)
     return kept
 
