@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.command import tocsin
 from tests.rules.writing import ATTACK, event_of, rule_text
 from tocsin.errors import RuleError
 from tocsin.event import Logsource
@@ -25,7 +26,7 @@ def explained(folder: Path, fields: dict[str, Any], **others: Any) -> Explanatio
     (folder / "rule.yml").write_text(rule_text(DETECTION, **others))
     (rule,), errors = load_rules([folder], ATTACK)
     assert errors == []
-    return explain(rule, event_of(fields, overlay={"Image": r"C:\cmd.exe"}), ATTACK, UNPREPARED)
+    return explain(rule, [], event_of(fields, overlay={"Image": r"C:\cmd.exe"}), ATTACK, UNPREPARED)
 
 
 def test_each_selection_and_line_is_asked_by_itself(tmp_path: Path) -> None:
@@ -65,4 +66,24 @@ def test_a_rule_whose_file_has_changed_is_not_explained_by_what_is_there_now(tmp
     (rule,), _ = load_rules([tmp_path], ATTACK)
     file.write_text("# a new first line\n" + rule_text("A: y"))
     with pytest.raises(RuleError, match="the file has changed"):
-        explain(rule, event_of({"A": "x"}), ATTACK, UNPREPARED)
+        explain(rule, [], event_of({"A": "x"}), ATTACK, UNPREPARED)
+
+
+def test_a_filter_that_keeps_a_rule_from_firing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(rule_text("A: x", title="Found"))
+    for name, host in (("servers", "SRV1"), ("others", "WS9")):
+        (tmp_path / f"filter_{name}.yml").write_text(
+            f"title: Not {name}\nlogsource: {{product: windows}}\n"
+            f"filter: {{rules: any, known: {{Host: {host}}}, condition: not known}}\n"
+        )
+    event = '{"A": "x", "Host": "SRV1", "EventID": 1, "Channel": "Security", "SourceName": "S", "Hostname": "h"}'
+    (tmp_path / "event.jsonl").write_text(event)
+    done = tocsin("rules", "explain", "Found", "--rules", ".", "--event", "event.jsonl:1", cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert "Found" in done.stdout.splitlines()[0]
+    assert "does not fire" in done.stdout.splitlines()[0]
+    assert done.stdout.splitlines()[-2:] == [
+        "+ filter: Not others (filter_others.yml:1)",
+        "- filter: Not servers (filter_servers.yml:1)",
+    ]
+    assert "+ condition: selection" in done.stdout

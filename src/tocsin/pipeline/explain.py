@@ -26,7 +26,9 @@ def explain_rule(config: Config, named: str, rules: Sequence[Path], place: str) 
     else:
         builtin = not rules
     rule_set = load_rule_set(attack, rules, builtin, user_cache(), preparation)
-    return explain(_rule_named(named, rule_set.rules), _event_at(config, place), attack, preparation)
+    rule = _rule_named(named, rule_set.rules)
+    filters = [one for one in rule_set.filters if one.is_for(rule)]
+    return explain(rule, filters, _event_at(config, place), attack, preparation)
 
 
 def _rule_named(named: str, rules: Sequence[Rule]) -> Rule:

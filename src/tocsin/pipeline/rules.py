@@ -15,7 +15,7 @@ from tocsin.config import Config
 from tocsin.errors import ConfigError, RuleError
 from tocsin.rules.attack import Attack
 from tocsin.rules.compile import compile_rules
-from tocsin.rules.filters import filtered
+from tocsin.rules.filters import Filter, filtered
 from tocsin.rules.match import Matcher
 from tocsin.rules.parsed import load_pack_kept
 from tocsin.rules.preparation import UNPREPARED, Preparation, read_preparation
@@ -35,6 +35,7 @@ class RuleSet:
     matcher: Matcher
     digest: str
     errors: Sequence[RuleError]
+    filters: Sequence[Filter] = ()  # that were added to the rules they are for
 
 
 def builtin_folder() -> Path:
@@ -82,9 +83,8 @@ def _loaded(
     packs = [load_pack_kept([folder], attack, is_baseline, UNPREPARED, cache) for is_baseline, folder in folders]
     packs.append(load_pack_kept(extra, attack, False, preparation, cache, on_progress))
     errors = [error for pack in packs for error in pack.errors]
-    rules, unused = filtered(
-        [rule for pack in packs for rule in pack.rules], [one for pack in packs for one in pack.filters]
-    )
+    filters = [one for pack in packs for one in pack.filters]
+    rules, unused = filtered([rule for pack in packs for rule in pack.rules], filters)
     if not rules and not errors:
         raise _no_rule(extra)
     if not rules:
@@ -93,7 +93,7 @@ def _loaded(
     digest = rules_digest(rules)
     if preparation != UNPREPARED:  # the same rules with other values find other events
         digest = hashlib.sha256(f"{digest} {preparation.digest}".encode()).hexdigest()[:16]
-    return RuleSet(rules, matcher, digest, [*errors, *unused, *uncompiled])
+    return RuleSet(rules, matcher, digest, [*errors, *unused, *uncompiled], filters)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from tocsin.errors import RuleError
 from tocsin.event import Event, Logsource
 from tocsin.rules.attack import Attack
 from tocsin.rules.documents import Document, read_documents
+from tocsin.rules.filters import Filter, without_filters
 from tocsin.rules.load import RuleReader
 from tocsin.rules.match import Matcher
 from tocsin.rules.preparation import Preparation
@@ -38,21 +39,36 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class FilterAnswer:
+    """What a filter that is for the rule says of the event."""
+
+    title: str
+    place: str
+    holds: bool  # else it keeps the rule from firing
+
+
+@dataclass(frozen=True)
 class Explanation:
     rule: Rule
     event_logsource: Logsource
     is_routed: bool  # whether the rule is for events of that log source
-    holds: bool  # whether its condition does, whatever the log source
+    holds: bool  # whether its own condition does, whatever the log source
     conditions: tuple[str, ...]  # any of which has to hold
     selections: tuple[Selection, ...]
+    filters: tuple[FilterAnswer, ...]
 
     @property
     def fires(self) -> bool:
-        return self.is_routed and self.holds
+        return self.is_routed and self.holds and all(one.holds for one in self.filters)
 
 
-def explain(rule: Rule, event: Event, attack: Attack, preparation: Preparation) -> Explanation:
-    """Explain what the engine says of one rule and one event. Raises RuleError where the rule's file has changed."""
+def explain(
+    rule: Rule, filters: Sequence[Filter], event: Event, attack: Attack, preparation: Preparation
+) -> Explanation:
+    """Explain what the engine says of one rule and one event. `filters`: those that were added to the rule.
+
+    Raises RuleError where the rule's file has changed.
+    """
     document = _document_of(rule)
     detection = document.content["detection"]
     conditions = detection["condition"]
@@ -66,9 +82,13 @@ def explain(rule: Rule, event: Event, attack: Attack, preparation: Preparation) 
         rule=rule,
         event_logsource=event.shape.logsource,
         is_routed=rule.logsource.fits(event.shape.logsource),
-        holds=question.is_match(rule),
+        holds=question.is_match(without_filters(rule, len(filters))),
         conditions=tuple(conditions) if isinstance(conditions, list) else (conditions,),
         selections=selections,
+        filters=tuple(
+            FilterAnswer(one.title, one.place, question.is_match(replace(rule, condition=one.condition)))
+            for one in filters
+        ),
     )
 
 

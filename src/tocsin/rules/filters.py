@@ -42,6 +42,15 @@ def filtered(rules: Sequence[Rule], filters: Iterable[Filter]) -> tuple[list[Rul
     return found, errors
 
 
+def without_filters(rule: Rule, count: int) -> Rule:
+    """Return the rule as it was before so many filters were added."""
+    condition = rule.condition
+    for _ in range(count):
+        assert isinstance(condition, And)
+        condition = condition.of[0]
+    return replace(rule, condition=condition)
+
+
 def _with(rule: Rule, one: Filter) -> Rule:
     digest = hashlib.sha256(f"{rule.digest} {one.digest}".encode()).hexdigest()[:32]
     return replace(rule, condition=And((rule.condition, one.condition)), digest=digest)

@@ -61,6 +61,8 @@ def _show(explanation: "Explanation") -> None:
             for line in lines:
                 indent = "      " if len(selection.alternatives) > 1 else "    "
                 print(f"{indent}{_mark(line.holds)} {_line(line)}")
+    for one in explanation.filters:
+        print(f"{_mark(one.holds)} filter: {plain(one.title)} ({plain(one.place)})")
 
 
 def _line(line: "Line") -> str:
@@ -90,6 +92,7 @@ def _as_object(explanation: "Explanation") -> dict[str, Any]:
         "event_logsource": {"product": has.product, "service": has.service, "categories": has.categories},
         "holds": explanation.holds,
         "conditions": explanation.conditions,
+        "filters": [{"title": one.title, "place": one.place, "holds": one.holds} for one in explanation.filters],
         "selections": [
             {
                 "name": selection.name,
