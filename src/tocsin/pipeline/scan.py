@@ -76,7 +76,7 @@ def open_scan(
     attack = Attack.load()
     rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation_of(config), on_progress)
     gc.freeze()  # the rules stay to the end: looking for cycles among them takes a tenth of a second
-    source = FilesSource(FilesSettings(tuple(paths)), None, clock_us)
+    source = FilesSource(FilesSettings(tuple(paths), is_stamped=False), None, clock_us)
     scan = Scan(normaliser_of(config), rule_set.matcher, events_per_rule)
     files = source.files()
     workers = config["scan.workers"] or workers_for(sum(found.size for found in files), _BYTES_PER_WORKER)

@@ -81,7 +81,7 @@ class _Worker:
         self._events_per_rule = setup.events_per_rule
         self._spool = spool
         self._answers = answers
-        self._source = FilesSource(FilesSettings(()), None, clock_us)
+        self._source = FilesSource(FilesSettings((), is_stamped=False), None, clock_us)
         self._portion_bytes = 0
         gc.collect()
         gc.freeze()

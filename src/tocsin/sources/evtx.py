@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tocsin.errors import DecodeError
-from tocsin.event import stamped
 from tocsin.sources.content import Content
 from tocsin.sources.evtx_parser import EvtxParser
 from tocsin.sources.evtx_worker import CHUNK_BYTES, Parsed
 from tocsin.sources.fingerprint import Trail
 from tocsin.sources.portion import Clock, Limits, Place, Portion
-from tocsin.telemetry.ids import event_id_of
 
 MAGIC = b"ElfFile\0"
 HEADER_BYTES = 4096
@@ -113,7 +111,7 @@ class EvtxReader:
                 now=now,
             )
         else:
-            portion.records.append(stamped(raw, event_id_of(self._place.origin, position, raw), now))
+            portion.records.append(self._place.record(raw, position, now))
             portion.lines.append(item.number)
             return
         portion.dead_letters.append(letter)

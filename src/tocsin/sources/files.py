@@ -36,6 +36,7 @@ class FilesSettings:
     batch_size: int = 1000  # records handed on at a time
     batch_bytes: int = 8 << 20
     max_record_bytes: int = MAX_RECORD_BYTES  # a larger record becomes a dead letter
+    is_stamped: bool = True  # records of files carry our stamp; see `Place`
 
 
 class _AgainRun(msgspec.Struct, frozen=True):
@@ -67,7 +68,7 @@ class FilesSource:
             kept, seed=seed, run=self._run.number, again=settings.again, has_nonces=positions is not None
         )
         limits = Limits(settings.batch_size, settings.batch_bytes, settings.max_record_bytes)
-        self._opener = Opener(self._known, seed, limits, self.report, self._parser, clock_us)
+        self._opener = Opener(self._known, seed, limits, self.report, self._parser, clock_us, settings.is_stamped)
         walker = Walker(settings.paths, self.report)
         self._found = walker.files()
         origin = origin_of("stdin", secrets.token_hex(8) if positions is not None else "")

@@ -3,12 +3,10 @@
 import hashlib
 
 from tocsin.errors import DecodeError
-from tocsin.event import stamped
 from tocsin.sources.content import PIECE_BYTES, Content
 from tocsin.sources.fingerprint import Trail
 from tocsin.sources.lines import UTF8, Line, LineSplitter, LongLine, line_end_bytes, utf8_of
 from tocsin.sources.portion import Clock, Limits, Place, Portion
-from tocsin.telemetry.ids import event_id_of
 
 
 class LinesReader:
@@ -89,7 +87,7 @@ class LinesReader:
     def _take(self) -> Portion:
         """Make records of the next lines, as many as a batch holds."""
         now = self._clock_us()
-        origin = self._place.origin
+        record = self._place.record
         width = self._width
         max_bytes = self._limits.max_record_bytes
         offset = self._offset
@@ -108,7 +106,7 @@ class LinesReader:
             if len(raw) > max_bytes or isinstance(raw, LongLine):
                 self._set_aside(raw, number, offset, now, portion)
             elif raw:
-                add_record(stamped(raw, event_id_of(origin, offset, raw), now))
+                add_record(record(raw, offset, now))
                 add_number(number)
             offset += len(line) + width
         self._next = number - self._passed

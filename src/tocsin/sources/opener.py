@@ -39,6 +39,7 @@ class Opener:
     report: FilesReport
     parser: EvtxParser
     clock_us: Callable[[], int]
+    is_stamped: bool
 
     def open(self, found: Found, *, is_followed: bool, is_replaced: bool = False) -> OpenFile | Batch | None:
         """Return the file, ready to be read; a batch that only keeps its position, when it is a copy; else None."""
@@ -124,7 +125,7 @@ class Opener:
         return Batch(positions={found.input_name: cursor.encoded()}, file=found.name)
 
     def _file(self, found: Found, raw: FileBytes, content: Content, head: bytes, cursor: Cursor, name: str) -> OpenFile:
-        place = Place(cursor.origin, found.name)
+        place = Place(cursor.origin, found.name, self.is_stamped)
         reader: Reader
         if head.startswith(MAGIC):
             trail = trail_to(content, cursor, self.seed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tocsin.dead_letter import KEPT_BYTES, dead_letter_record, truncated_dead_letter_record
-from tocsin.event import MAX_RECORD_BYTES, Record, Stamp
+from tocsin.event import MAX_RECORD_BYTES, Record, Stamp, stamped
 from tocsin.telemetry.ids import event_id_of
 
 STAGE = "produce"
@@ -50,6 +50,13 @@ class Place:
 
     origin: bytes
     file: str  # as the user named it
+    is_stamped: bool = True  # else records say by key and offset what their ids derive from: most need none in a scan
+
+    def record(self, raw: bytes, position: int, now: int) -> Record:
+        """Make the record of bytes at a position of the file."""
+        if self.is_stamped:
+            return stamped(raw, event_id_of(self.origin, position, raw), now)
+        return Record(raw, self.origin, (), now, "", -1, position)
 
     def too_large(
         self, kept: bytes, length: int, sha256: str, *, line: int, position: int, limit: int, now: int

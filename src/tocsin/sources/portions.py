@@ -40,7 +40,7 @@ def cuts_of(path: Path, size: int, portion_bytes: int) -> list[int]:
 def batches_of_portion(
     found: Found, begin: int, end: int | None, limits: Limits, report: FilesReport, clock_us: Clock
 ) -> Iterator[Batch]:
-    """Yield the batches of a portion: the same records as of the whole file, but lines count from its beginning."""
+    """Yield the batches of a portion, for a scan: the records of the whole file, but lines count from its beginning."""
     try:
         raw = FileBytes(found.path)
     except OSError as error:
@@ -53,7 +53,14 @@ def batches_of_portion(
         content.skip_to(begin)
         raw.end = end
         reader = LinesReader(
-            content, Trail(0, begin), Place(origin, found.name), UTF8, limits, clock_us, offset=begin, passed=0
+            content,
+            Trail(0, begin),
+            Place(origin, found.name, is_stamped=False),
+            UTF8,
+            limits,
+            clock_us,
+            offset=begin,
+            passed=0,
         )
         is_last = False
         while not is_last and (portion := reader.read()):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tocsin.errors import DecodeError
-from tocsin.event import Event, Stamp
+from tocsin.event import Event, Record, Stamp
 from tocsin.flow import Batch
+from tocsin.telemetry.ids import event_id_of
 from tocsin.timestamps import iso_utc
 from tocsin.verdict import JudgedRule
 
@@ -71,10 +72,8 @@ class Scan:
         for records in batch.aside.values():
             self.unreadable["too large or damaged"] += len(records)
         for record, number in zip(batch.records, batch.lines, strict=True):
-            stamp = Stamp.of(record)
-            assert stamp is not None, "file sources stamp their records"
             try:
-                event = self._normalise(record.value, stamp.ingest_us)
+                event = self._normalise(record.value, record.timestamp_us)
             except DecodeError as error:
                 self.unreadable[error.reason] += 1
                 continue
@@ -83,8 +82,14 @@ class Scan:
             for rule in self._matcher.match(event):
                 time = "" if event.time_us is None or event.time_source == "ingest" else iso_utc(event.time_us)
                 json = self._event_for(rule, event) if self._events_per_rule else b""
-                yield Detection(stamp.event_id.hex(), time, event.host, batch.file, place, number, rule, json)
+                yield Detection(_event_id(record).hex(), time, event.host, batch.file, place, number, rule, json)
 
     def _event_for(self, rule: JudgedRule, event: Event) -> bytes:
         self._with_event[rule.id] += 1
         return event.json if self._with_event[rule.id] <= self._events_per_rule else b""
+
+
+def _event_id(record: Record) -> bytes:
+    """Return the id of a record's event: of its stamp, else derived from what it says of its place."""
+    stamp = Stamp.of(record)
+    return stamp.event_id if stamp else event_id_of(record.key, record.offset, record.value)
