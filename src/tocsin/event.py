@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tocsin.telemetry.ids import traceparent_of
+from tocsin.telemetry.ids import event_id_of, traceparent_of
 
 RAW_EVENTS = "raw-events"
 CLASSIFIED_EVENTS = "classified-events"
@@ -68,6 +68,12 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
             return None
         _, event_id, ingest_us = _STAMP.unpack_from(packed)
         return cls(event_id, ingest_us) if 0 <= ingest_us <= _LAST_US else None
+
+
+def id_of_file_record(record: Record) -> bytes:
+    """Return the 16-byte id of a file's event: of its stamp, else derived from key (its origin), offset and bytes."""
+    stamp = Stamp.of(record)
+    return stamp.event_id if stamp else event_id_of(record.key, record.offset, record.value)
 
 
 def stamped(raw: bytes, event_id: bytes, ingest_us: int, key: bytes = b"") -> Record:

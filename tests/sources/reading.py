@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tocsin.dead_letter import DeadLetter, read_dead_letter
-from tocsin.event import DEAD_LETTERS, Stamp
+from tocsin.event import DEAD_LETTERS, id_of_file_record
 from tocsin.flow import Batch
 from tocsin.sources.files import FilesSettings, FilesSource
 
@@ -34,7 +34,7 @@ class Read:
         assert len(batch.lines) == len(batch.records)
         self.values += [record.value for record in batch.records]
         self.lines += batch.lines
-        self.ids += [stamp.event_id.hex() for record in batch.records if (stamp := Stamp.of(record))]
+        self.ids += [id_of_file_record(record).hex() for record in batch.records]
         self.files += [batch.file] * len(batch.records)
         self.dead += [read_dead_letter(record) for record in batch.aside.get(DEAD_LETTERS, ())]
         self.positions.update(batch.positions)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tocsin.errors import DecodeError
-from tocsin.event import Event, Record, Stamp
+from tocsin.event import Event, id_of_file_record
 from tocsin.flow import Batch
-from tocsin.telemetry.ids import event_id_of
 from tocsin.timestamps import iso_utc
 from tocsin.verdict import JudgedRule
 
@@ -82,14 +81,8 @@ class Scan:
             for rule in self._matcher.match(event):
                 time = "" if event.time_us is None or event.time_source == "ingest" else iso_utc(event.time_us)
                 json = self._event_for(rule, event) if self._events_per_rule else b""
-                yield Detection(_event_id(record).hex(), time, event.host, batch.file, place, number, rule, json)
+                yield Detection(id_of_file_record(record).hex(), time, event.host, batch.file, place, number, rule, json)
 
     def _event_for(self, rule: JudgedRule, event: Event) -> bytes:
         self._with_event[rule.id] += 1
         return event.json if self._with_event[rule.id] <= self._events_per_rule else b""
-
-
-def _event_id(record: Record) -> bytes:
-    """Return the id of a record's event: of its stamp, else derived from what it says of its place."""
-    stamp = Stamp.of(record)
-    return stamp.event_id if stamp else event_id_of(record.key, record.offset, record.value)
