@@ -81,7 +81,8 @@ class Scan:
             for rule in self._matcher.match(event):
                 time = "" if event.time_us is None or event.time_source == "ingest" else iso_utc(event.time_us)
                 json = self._event_for(rule, event) if self._events_per_rule else b""
-                yield Detection(id_of_file_record(record).hex(), time, event.host, batch.file, place, number, rule, json)
+                event_id = id_of_file_record(record).hex()
+                yield Detection(event_id, time, event.host, batch.file, place, number, rule, json)
 
     def _event_for(self, rule: JudgedRule, event: Event) -> bytes:
         self._with_event[rule.id] += 1
