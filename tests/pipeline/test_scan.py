@@ -191,9 +191,12 @@ def test_output_gets_its_name_when_it_is_whole(tmp_path: Path, logs: Path, rules
     assert sorted(path.name for path in tmp_path.iterdir()) == ["found.txt", "logs", "rules"]
 
 
-def test_output_to_a_device_is_refused(tmp_path: Path, logs: Path, rules: Path) -> None:
-    done = tocsin("scan", logs, "--rules", rules, "--output", "/dev/full", cwd=tmp_path)
-    assert (done.returncode, "is no file" in done.stderr) == (2, True)
+@pytest.mark.parametrize(("path", "reason"), [("/dev/full", "is no file"), ("none/found.txt", "cannot be written")])
+def test_output_to_what_cannot_be_a_file_is_refused(
+    tmp_path: Path, logs: Path, rules: Path, path: str, reason: str
+) -> None:
+    done = tocsin("scan", logs, "--rules", rules, "--output", path, cwd=tmp_path)
+    assert (done.returncode, reason in done.stderr) == (2, True), done.stderr
 
 
 @pytest.mark.slow

@@ -23,13 +23,15 @@ def open_output(path: Path | None) -> Iterator[TextIO]:
     if target.exists() and not target.is_file():
         raise ConfigError(f"--output: `{path}` is no file; without --output it goes to standard output")
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    out = partial.open("x", encoding="utf-8", newline="")
+    try:
+        out = partial.open("x", encoding="utf-8", newline="")
+    except OSError as error:
+        raise ConfigError(f"--output: `{path}` cannot be written: {error.strerror}") from error
     try:
         with out:
             yield out
             out.flush()
             os.fsync(out.fileno())
         partial.replace(target)
-    except BaseException:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
