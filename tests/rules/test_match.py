@@ -1,6 +1,7 @@
 """The matcher routes by log source, keeps its memories bounded, and agrees with a slow and plain one."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -84,3 +85,14 @@ def test_matches_are_the_same_however_much_is_remembered(memory: Memory) -> None
 
 def test_a_whole_number_that_a_float_cannot_hold_is_compared_exactly() -> None:
     assert firing([f"A: {2**60 + 1}", f"A: {2**60}"], {"A": 2**60 + 1}) == [f"A: {2**60 + 1}"]
+
+
+def test_fields_are_compared_by_their_values_whatever_the_shape_of_the_event() -> None:
+    matcher = matcher_of(rule_text("A|fieldref: B"))
+    events: list[tuple[dict[str, Any], bool]] = [
+        ({"A": "x", "B": "X"}, True), ({"A": "x", "": "x"}, False), ({"": "x", "A": "x", "B": "x"}, True),
+        ({"A": "x", "B": None}, False), ({"A": "1", "B": 1}, True), ({"A": True, "B": 1}, False),
+        ({"A": "x", "B": ["y", "x"]}, True), ({"A": "x", "B": "y"}, False), ({"b": "x", "A": "x"}, True),
+    ]  # fmt: skip
+    for _ in range(2):
+        assert [bool(matcher.match(event_of(fields))) for fields, _ in events] == [is_match for _, is_match in events]

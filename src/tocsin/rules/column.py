@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from tocsin.rules.atom import Atom, CidrAtom, CompareAtom, ExistsAtom, NullAtom, RegexAtom, TextAtom, TimePartAtom
 from tocsin.rules.automata import Automata
@@ -27,7 +27,7 @@ class Symbols:
         self._numbers: dict[frozenset[int], int] = {}
         self._max_characters = max_characters
         self._characters = 0
-        self._columns: list[Column] = []
+        self._memories: list[Memory] = []
         self.timeouts: Counter[int] = Counter()  # atom -> how often its regular expression ran out of time
 
     def number_of(self, hits: frozenset[int]) -> int:
@@ -43,8 +43,8 @@ class Symbols:
         self.sets.clear()
         self._drop_values()
 
-    def add(self, column: "Column") -> None:
-        self._columns.append(column)
+    def add(self, memory: "Memory") -> None:
+        self._memories.append(memory)
 
     def has_room(self, characters: int) -> bool:
         """Count what a column wants to remember; where all is full, drop what all columns remember of values."""
@@ -58,8 +58,15 @@ class Symbols:
 
     def _drop_values(self) -> None:
         self._characters = 0
-        for column in self._columns:
-            column.drop()
+        for memory in self._memories:
+            memory.drop()
+
+
+class Memory(Protocol):
+    """Remembers which symbol values have."""
+
+    def drop(self) -> None:
+        """Forget all values."""
 
 
 class Column(dict[Any, int]):

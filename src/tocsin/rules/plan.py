@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from operator import getitem, itemgetter
 from typing import Any
 
-from tocsin.rules.atom import FieldAtom
 from tocsin.rules.column import Column, Symbols
 from tocsin.rules.keywords import Keywords
+from tocsin.rules.references import References
 from tocsin.rules.tree import Holds
 from tocsin.rules.view import Layers, Places, Spellings, View
 
@@ -27,7 +27,7 @@ class Part:
     by_witness: Mapping[int, Sequence[int]]  # atom -> rules, of all there are, that may match where it holds
     columns: Mapping[str, Column]  # by field name
     constants: frozenset[int]  # atoms that hold for every event of the kind
-    references: Mapping[int, FieldAtom]
+    references: References | None
     keywords: Keywords | None
 
     def matches(self, hits: AbstractSet[int]) -> tuple[list[int], int]:
@@ -123,7 +123,7 @@ class _Reading:
             else:
                 self.constants |= column.when_missing
         if part.references:
-            self.computed.append(_reference_reader(part.references, first, spellings, symbols))
+            self.computed.append(part.references.reader(places, first, spellings))
         if part.keywords:
             self.computed.append(_keyword_reader(part.keywords, spellings, symbols))
 
@@ -148,32 +148,6 @@ def _path_reader(name: str, column: Column, first: int, spellings: Spellings) ->
         return column.symbol_of(View((overlay, fields)[first:], spellings).raws(name))
 
     return read
-
-
-def _reference_reader(
-    references: Mapping[int, FieldAtom], first: int, spellings: Spellings, symbols: Symbols
-) -> Compute:
-    tests = [(number, atom.field, atom.other, _COMPARE[atom.how]) for number, atom in references.items()]
-
-    def read(overlay: Fields, fields: Fields, _: bytes) -> int:
-        view = View((overlay, fields)[first:], spellings)
-        return symbols.number_of(
-            frozenset(
-                number
-                for number, name, other, compare in tests
-                if any(compare(text, affix) for text in view[name] for affix in view[other])
-            )
-        )
-
-    return read
-
-
-_COMPARE: dict[str, Callable[[str, str], bool]] = {
-    "equals": str.__eq__,
-    "startswith": str.startswith,
-    "endswith": str.endswith,
-    "contains": str.__contains__,
-}
 
 
 def _keyword_reader(keywords: Keywords, spellings: Spellings, symbols: Symbols) -> Compute:

@@ -11,6 +11,7 @@ from tocsin.rules.numbering import NumberedAtoms
 from tocsin.rules.plan import Part
 from tocsin.rules.probe import Probe
 from tocsin.rules.progress import Progress, cores
+from tocsin.rules.references import References
 from tocsin.rules.rule import Rule, RuleLogsource
 from tocsin.rules.text import fold
 from tocsin.rules.tree import Holds, compiled, necessary
@@ -98,6 +99,7 @@ class Routing:
         self._by_logsource: dict[Logsource, tuple[list[int], list[int]]] = {}
         self._kinds: dict[tuple[Logsource, str], tuple[Part, Part]] = {}
         self._keywords: dict[frozenset[int], Keywords] = {}
+        self._references: dict[frozenset[int], References] = {}
 
     def parts(self, logsource: Logsource, code: str) -> tuple[Part, Part]:
         """Return the rules for a kind of event: those that see its overlay, and the others."""
@@ -142,7 +144,6 @@ class Routing:
                 always.append(index)
         fields = self.atoms.fields
         names = sorted({fields[number] for number in asked.difference(known)} - {""})
-        references = self.atoms.references
         return Part(
             rules=frozenset(indexes).difference(always),
             always=always,
@@ -150,9 +151,18 @@ class Routing:
             by_witness=self._by_witness,
             columns={name: self._columns[name] for name in names},
             constants=constants,
-            references={number: references[number] for number in asked.intersection(references)},
+            references=self._references_for(asked.intersection(self.atoms.references)),
             keywords=self._keywords_for(asked.intersection(self.atoms.keywords)),
         )
+
+    def _references_for(self, numbers: frozenset[int]) -> References | None:
+        if not numbers:
+            return None
+        references = self._references.get(numbers)
+        if references is None:
+            atoms = {number: self.atoms.references[number] for number in numbers}
+            references = self._references[numbers] = References(atoms, self._symbols)
+        return references
 
     def _keywords_for(self, numbers: frozenset[int]) -> Keywords | None:
         if not numbers:
