@@ -27,6 +27,7 @@ from tocsin.pipeline.scan_messages import (
     message_of,
 )
 from tocsin.plain import plain
+from tocsin.rules.progress import cores
 from tocsin.sources.portions import lines_between
 from tocsin.sources.report import FilesReport
 from tocsin.sources.shares import Part, Share
@@ -289,7 +290,7 @@ def _forget(worker: _Worker) -> None:
 
 def workers_for(size: int, bytes_per_worker: int) -> int:
     """Return how many workers are worth their start: one a core, and each with enough to read."""
-    return max(1, min(len(os.sched_getaffinity(0)), size // bytes_per_worker))
+    return max(1, min(cores(), size // bytes_per_worker))
 
 
 def path_bytes(paths: Sequence[Path]) -> list[bytes]:
