@@ -234,8 +234,8 @@ class Crew:
             self._look(_LOOK_SECONDS)
 
     def _has_gone(self, worker: _Worker) -> None:
-        """Raise what the end of a worker means, unless we wanted it. A process that is lost leaves its files unread."""
-        if self._is_stopped:
+        """Raise what the end of a worker means, unless we wanted it, or it had nothing more to read."""
+        if self._is_stopped or not (worker.share or self._shares):
             return
         status = worker.process.wait()
         how = f"was killed by {signal_name(-status)}" if status < 0 else f"ended with exit code {status}"
