@@ -66,6 +66,8 @@ def test_a_setting_of_the_simulator_is_refused_before_anything_starts(tmp_path: 
         (("run", "--input", ".", "--count", "5", "--seed", "2"), "--count, --seed is for simulated events"),
         (("produce", "--input", ""), "invalid path value: ''"),
         (("scan", "--rules", "."), "Give PATH before --rules"),
+        (("scan", ".", "--navigator", "none/layer.json"), "there is no folder `none` for `layer.json`"),
+        (("rules", "coverage", "--navigator", "."), "`.` is no file"),
         (("classify", "--workers", "99999"), "a whole number from 1 to 256 is needed"),
         (("rules", "check", "."), "there is no Sigma rule in `.`"),
         (("run", "--data", "/dev/null/x"), "data directory `/dev/null/x` cannot be used"),

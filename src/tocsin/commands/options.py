@@ -69,6 +69,16 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def new_file(text: str) -> Path:
+    """Read the path of a file to write, before any work is done for it."""
+    file = path(text)
+    if not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder `{file.parent}` for `{file.name}`: make it first")
+    if file.exists() and not file.is_file():
+        raise argparse.ArgumentTypeError(f"`{file}` is no file")
+    return file
+
+
 def seconds(text: str) -> float:
     """Read a number of seconds, 0 or more; argparse shows the name of this function in its error."""
     number = float(text)

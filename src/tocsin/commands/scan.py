@@ -12,7 +12,7 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_preparation, add_reading, add_setting, config_of, path
+from tocsin.commands.options import add_preparation, add_reading, add_setting, config_of, new_file, path
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
 from tocsin.verdict import LEVELS
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "jsonl", "csv", "html"), default="table", help="default: table")
     parser.add_argument("--level", choices=LEVELS, default=LEVELS[0], help="lowest level to print (default: all)")
     parser.add_argument("--output", type=path, metavar="FILE", help="write there, when all is found (default: stdout)")
-    parser.add_argument("--navigator", type=path, metavar="FILE", help="layer of what fired, for ATT&CK Navigator")
+    parser.add_argument("--navigator", type=new_file, metavar="FILE", help="layer of what fired, for ATT&CK Navigator")
     add_setting(parser, "--workers", "scan.workers", "N")
     add_preparation(parser)
     add_reading(parser)

@@ -7,7 +7,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tocsin.commands.options import add_places, config_of
+from tocsin.commands.options import add_places, config_of, new_file
 from tocsin.verdict import LEVELS
 
 HELP = "statistics of the store: table and picture"
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--until", type=time, metavar="TIME", help="events before then (UTC)")
     parser.add_argument("--host", metavar="HOST", help="events of one host")
     parser.add_argument("--min-level", choices=LEVELS, metavar="LEVEL", help="alerts of that level or above")
-    parser.add_argument("--navigator", type=Path, metavar="FILE", help="layer of what fired, for ATT&CK Navigator")
+    parser.add_argument("--navigator", type=new_file, metavar="FILE", help="layer of what fired, for ATT&CK Navigator")
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object instead of tables; draw only with --output"
     )

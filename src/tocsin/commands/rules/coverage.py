@@ -7,7 +7,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_preparation, add_reading, config_of, path
+from tocsin.commands.options import add_preparation, add_reading, config_of, new_file, path
 from tocsin.plain import plain
 from tocsin.verdict import LEVELS
 
@@ -29,7 +29,7 @@ _SHOWN_FIELDS = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders (default: built-in pack)")
     parser.add_argument("--logs", nargs="+", type=path, default=[], metavar="PATH", help="files or folders of events")
-    parser.add_argument("--navigator", type=path, metavar="FILE", help="layer of the rules, for ATT&CK Navigator")
+    parser.add_argument("--navigator", type=new_file, metavar="FILE", help="layer of the rules, for ATT&CK Navigator")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_preparation(parser)
     add_reading(parser)
