@@ -23,6 +23,9 @@ _LAYERS = (
         "plain",
         "locks",
         "content",
+        "child",
+        "cores",
+        "frames",
     },
 )
 _MAY_IMPORT_SIBLINGS = _LAYERS[3] | _LAYERS[6]

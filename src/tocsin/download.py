@@ -16,7 +16,7 @@ from tocsin import __version__
 from tocsin.errors import ConfigError, DeliveryError
 from tocsin.plain import plain
 
-Progress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
+OnProgress = Callable[[int, int | None], None]  # bytes so far, bytes in all if known
 
 _SILENCE_SECONDS = 30.0
 _WHOLE_SECONDS = 900.0
@@ -29,7 +29,7 @@ class Readable(Protocol):
     def read1(self, size: int, /) -> bytes: ...
 
 
-def download(url: str, to: Path, max_bytes: int, on_progress: Progress) -> str:
+def download(url: str, to: Path, max_bytes: int, on_progress: OnProgress) -> str:
     """Fetch `url` into the file `to` and return the SHA-256 of its bytes, in hex.
 
     Raises ConfigError where it is no https address, is sent on to one that is not, is not there, or is larger than
@@ -57,7 +57,7 @@ def download(url: str, to: Path, max_bytes: int, on_progress: Progress) -> str:
         raise ConfigError(f"download: `{shown}` is no address: {error}") from error
 
 
-def receive(stream: Readable, total: int | None, to: Path, max_bytes: int, on_progress: Progress) -> str:
+def receive(stream: Readable, total: int | None, to: Path, max_bytes: int, on_progress: OnProgress) -> str:
     """Copy a stream into a file and return the SHA-256 of its bytes. `total`: how many it should have, if known.
 
     Raises ConfigError for more than `max_bytes`, DeliveryError where it ends early or takes too long.

@@ -4,7 +4,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from tocsin.child import start_module
 from tocsin.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Supervisor:
         """`environment`: variables that every child gets beside those of this process."""
         log_folder.mkdir(parents=True, exist_ok=True)
         self._log_folder = log_folder
-        self._environment = {**os.environ, **environment}
+        self._environment = environment
         self._children: dict[str, _Child] = {}
 
     def start(self, name: str, arguments: Sequence[str]) -> None:
@@ -117,14 +117,8 @@ class Supervisor:
 
     def _spawn(self, child: _Child) -> None:
         with self._log_of(child) as log:
-            child.process = subprocess.Popen(
-                [sys.executable, "-m", "tocsin", *child.arguments, "--supervised"],
-                stdin=subprocess.PIPE,  # its end is how a child learns that we are gone
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-                start_new_session=True,  # Ctrl-C is for us: we stop the children in their order
-            )
+            arguments = (*child.arguments, "--supervised")
+            child.process = start_module("tocsin", *arguments, environment=self._environment, stdout=log, stderr=log)
 
     def _log_of(self, child: _Child) -> IO[bytes]:
         try:

@@ -17,6 +17,7 @@ from tocsin.bus.embedded import ConsumerSettings
 from tocsin.config import Config, load_config
 from tocsin.event import CLASSIFIED_EVENTS, EVENT_AT_HEADER, RAW_EVENTS, Record
 from tocsin.flow import Batch
+from tocsin.locks import FileLock
 from tocsin.pipeline.classify import reloader_of
 from tocsin.pipeline.news import News
 from tocsin.pipeline.reload import fingerprint_of
@@ -205,15 +206,24 @@ def test_what_changes_while_it_is_read_is_read_again(tmp_path: Path, rules: Path
     stage.close()
 
 
-def test_whatever_hinders_loading_is_said_and_the_set_before_stays(tmp_path: Path, rules: Path) -> None:
+def test_what_hinders_loading_is_said_once_and_the_set_before_stays_until_it_has_passed(
+    tmp_path: Path, rules: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failures = [OSError("no process can be started")] * 3
+
     def warm() -> None:
-        raise OSError("no process can be started")
+        if failures:
+            raise failures.pop()
 
     stage = _Stage(_config(tmp_path), warm=warm)
     (rules / "rule.yml").write_text(_rule("new"))
-    stage.look()
+    stage.look(times=3)
     assert stage.judged("old")[0] == [["A rule"]]
     assert "rules: OSError: no process can be started" in stage.notes[0]
+    assert len(caplog.records) == 1
+    stage.look(times=2)
+    assert stage.judged("new")[0] == [["A rule"]]
+    assert "loaded anew" in stage.notes[0]
     stage.close()
 
 
@@ -279,6 +289,20 @@ def test_the_cache_is_filled_by_a_process_of_its_own(tmp_path: Path, rules: Path
     assert [path.name.partition("-")[0] for path in config.cache_folder.glob("*.bin")] == ["rules"]
 
 
+def test_several_processes_fill_the_same_cache_one_after_the_other(tmp_path: Path, rules: Path) -> None:
+    config = _config(tmp_path)
+    config.cache_folder.mkdir(parents=True)
+    turn = FileLock(config.cache_folder / "filling.lock")
+    assert turn.try_acquire()
+    waiting = threading.Thread(target=warm_cache, args=(config, threading.Event()))
+    waiting.start()
+    waiting.join(2)  # it takes a third of that where nobody is before it
+    assert (waiting.is_alive(), list(config.cache_folder.glob("*.bin"))) == (True, [])
+    turn.release()
+    waiting.join()
+    assert len(list(config.cache_folder.glob("rules-*.bin"))) == 1
+
+
 def test_a_stop_ends_the_process_that_fills_the_cache(tmp_path: Path, rules: Path) -> None:
     config, stop = _config(tmp_path), threading.Event()
     stop.set()
@@ -289,12 +313,13 @@ def test_a_stop_ends_the_process_that_fills_the_cache(tmp_path: Path, rules: Pat
 def test_what_the_stage_newly_notes_is_told_once_whatever_the_workers(tmp_path: Path) -> None:
     meters = [StageMeter(tmp_path, "classify", worker) for worker in (0, 1)]
     news, told = News(tmp_path), []
-    for notes in (["a.yml:1: is wrong"], ["changed", "a.yml:1: is wrong"], ["changed"]):
+    wrong = "a.yml:1: is wrong"
+    for notes in ([wrong], ["changed", wrong], ["changed"], ["changed again", wrong], ["changed again", wrong]):
         for meter in meters:
             meter.figures.notes = notes
             meter.write()
         told.append(news.look())
-    assert told == [[], ["changed"], []]
+    assert told == [[], ["changed"], [], ["changed again", wrong], []]
 
 
 @pytest.mark.slow

@@ -77,6 +77,23 @@ def test_three_processes_read_what_one_reads_in_the_same_order(
     assert all(helper.poll() is not None for helper in helpers)
 
 
+def test_what_nobody_can_be_started_for_is_read_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone, start = load_pack([folder], ATTACK), subprocess.Popen
+    started: list[subprocess.Popen[bytes]] = []
+
+    def refused(*arguments: Any, **others: Any) -> "subprocess.Popen[bytes]":
+        if started:
+            raise BlockingIOError("Resource temporarily unavailable")
+        started.append(start(*arguments, **others))
+        return started[0]
+
+    monkeypatch.setattr(many_files, "_FILES_EACH", FILES // 3)
+    monkeypatch.setattr(many_files, "cores", lambda: 3)
+    monkeypatch.setattr(subprocess, "Popen", refused)
+    assert described(load_pack([folder], ATTACK)) == described(alone)
+    assert started[0].poll() is not None
+
+
 def test_what_a_killed_helper_did_not_read_is_read_here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = load_pack([folder], ATTACK)
     start = subprocess.Popen

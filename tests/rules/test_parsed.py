@@ -57,6 +57,24 @@ def test_the_second_start_parses_nothing_and_has_the_same_rules_and_errors(
     assert [bool(Matcher(rules).match(event_of(one))) for one in fields] == [True, False, False, True]
 
 
+def test_rules_that_change_while_they_are_loaded_are_not_kept_under_the_name_of_what_was_there_before(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, load = folder / "good.yml", load_module.load_pack
+
+    def changed_before(paths: list[Path], *others: object) -> object:
+        good.write_text(rule_text("A: meanwhile", id=ID))
+        return load(paths, *others)  # type: ignore[arg-type]
+
+    text, cache = good.read_text(), tmp_path / "cache"
+    with monkeypatch.context() as context:
+        context.setattr(load_module, "load_pack", changed_before)
+        load_pack_kept([folder], ATTACK, False, UNPREPARED, cache)
+    good.write_text(text)  # put back
+    rules = load_pack_kept([folder], ATTACK, False, UNPREPARED, cache).rules
+    assert [vars(rule) for rule in rules] == [vars(rule) for rule in load_rules([folder], ATTACK)[0]]
+
+
 @pytest.mark.parametrize("change", ["content", "new file", "name", "baseline", "damage", "variables"])
 def test_whatever_changes_is_parsed_anew(folder: Path, tmp_path: Path, parsed: list[object], change: str) -> None:
     cache = tmp_path / "cache"

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from tocsin.download import Progress, check_url, download, receive
+from tocsin.download import OnProgress, check_url, download, receive
 from tocsin.errors import ConfigError, DeliveryError, RuleError
 from tocsin.pipeline.replace import replace_folder
 from tocsin.plain import plain
@@ -41,7 +41,7 @@ class FetchedRules:
     left_out: Mapping[str, int]  # links, devices and other files of the archive
 
 
-def fetch_rules(source: str, to: Path | None, sha256: str | None, on_progress: Progress) -> FetchedRules:
+def fetch_rules(source: str, to: Path | None, sha256: str | None, on_progress: OnProgress) -> FetchedRules:
     """Fetch an archive of Sigma rules from an https address or a local file; it replaces what is in the folder.
 
     `to`: the folder; by default one named after the archive, below the user's data. `sha256`: of the archive, in hex;
@@ -106,7 +106,7 @@ def _check_source(source: str) -> None:
         raise ConfigError(f"rules: there is no file `{plain(source, 200)}`; an https address begins with https://")
 
 
-def _get(source: str, archive: Path, on_progress: Progress) -> str:
+def _get(source: str, archive: Path, on_progress: OnProgress) -> str:
     """Copy the archive beside its folder, so that what is checked is what is unpacked; return its SHA-256."""
     if "://" in source:
         return download(source, archive, MAX_ARCHIVE_BYTES, on_progress)

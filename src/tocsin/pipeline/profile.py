@@ -14,7 +14,7 @@ from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_c
 from tocsin.rules.attack import Attack
 from tocsin.rules.match import Matcher
 from tocsin.rules.profile import FieldCost, Profile, RuleCost
-from tocsin.rules.progress import Progress, unseen
+from tocsin.rules.progress import OnProgress, unseen
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.timestamps import clock_us
 
@@ -34,7 +34,7 @@ class Profiler:
     """A profile in the making: `run` it, then ask what things cost."""
 
     def __init__(
-        self, config: Config, paths: Sequence[Path], rules: Sequence[Path], on_progress: Progress = unseen
+        self, config: Config, paths: Sequence[Path], rules: Sequence[Path], on_progress: OnProgress = unseen
     ) -> None:
         """With `rules`, they replace the built-in pack. Raises ConfigError."""
         self.totals = Totals()

@@ -56,6 +56,7 @@ class Reloader:
         self._tried = self._last = fingerprint()  # first: what is written while they are loaded is a change
         self._newest = self._now = load()
         self._reloads = 0
+        self._refusal = ""
         tell(_sentences(self._newest.rules.errors))
 
     def __call__(self, batch: Batch) -> Outputs:
@@ -73,13 +74,24 @@ class Reloader:
         self._last = seen
         if seen == self._tried or seen != before:
             return
-        loaded, problems = self._loaded()
+        loaded: InForce | None = None
+        problems: Sequence[str]
+        try:
+            self._warm()
+            loaded = self._load()
+            problems = self._new_problems(loaded)
+        except ConfigError as error:
+            problems = error.problems
+        except Exception as error:  # whatever it is, classifying goes on; it may pass, so the next look tries again
+            self._refuse([f"rules: {type(error).__name__}: {error}"], error)
+            return
         if self._stop.is_set() or self._fingerprint() != seen:
             return  # written meanwhile: what was read may be half of each
         self._tried = seen
         if loaded is None or problems:
             self._refuse(problems)
             return
+        self._refusal = ""
         self._newest = loaded
         self._reloads += 1
         sentence = (
@@ -103,25 +115,19 @@ class Reloader:
         while not self._stop.wait(seconds):
             self.look()
 
-    def _loaded(self) -> tuple[InForce | None, Sequence[str]]:
-        """Load what is there now; return it with what is wrong that was not wrong before."""
-        try:
-            self._warm()
-            loaded = self._load()
-        except ConfigError as error:
-            return None, error.problems
-        except Exception as error:  # whatever it is, classifying goes on
-            log.exception("The rules could not be loaded")
-            return None, [f"rules: {type(error).__name__}: {error}"]
+    def _new_problems(self, loaded: InForce) -> list[str]:
+        """Return what is wrong with a set that was not wrong with the one before."""
         known = {_apart_from_line(error) for error in self._newest.rules.errors}
-        return loaded, [str(error) for error in loaded.rules.errors if _apart_from_line(error) not in known]
+        return [str(error) for error in loaded.rules.errors if _apart_from_line(error) not in known]
 
-    def _refuse(self, problems: Sequence[str]) -> None:
+    def _refuse(self, problems: Sequence[str], failure: Exception | None = None) -> None:
         named = [*problems[:_NAMED], *([f"and {len(problems) - _NAMED:,} more"] if len(problems) > _NAMED else [])]
         rules = self._newest.rules
         sentence = f"rules: their files changed, but the set before stays in force (digest {rules.digest}) until this"
         sentence = f"{sentence} is put right: {'; '.join(named)}"
-        log.warning("%s", plain(sentence))
+        if sentence != self._refusal:
+            self._refusal = sentence
+            log.warning("%s", plain(sentence), exc_info=failure)
         self._tell([sentence, *_sentences(rules.errors)])
 
 

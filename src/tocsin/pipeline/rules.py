@@ -19,7 +19,7 @@ from tocsin.rules.filters import Filter, filtered
 from tocsin.rules.match import Matcher
 from tocsin.rules.parsed import load_pack_kept
 from tocsin.rules.preparation import UNPREPARED, Preparation, read_preparation
-from tocsin.rules.progress import Progress, unseen
+from tocsin.rules.progress import OnProgress, unseen
 from tocsin.rules.rule import Rule, rules_digest
 from tocsin.schema.normalise import normalise
 
@@ -57,7 +57,7 @@ def load_rule_set(
     builtin: bool,
     cache: Path | None = None,
     preparation: Preparation = UNPREPARED,
-    on_progress: Progress = unseen,
+    on_progress: OnProgress = unseen,
 ) -> RuleSet:
     """Load and compile the built-in pack (unless told not to) and more rules. Raises ConfigError: no such path.
 
@@ -77,7 +77,7 @@ def _loaded(
     builtin: bool,
     cache: Path | None,
     preparation: Preparation,
-    on_progress: Progress,
+    on_progress: OnProgress,
 ) -> RuleSet:
     folders = [(name == "baseline", builtin_folder() / name) for name in ("baseline", "detections")] if builtin else []
     packs = [load_pack_kept([folder], attack, is_baseline, UNPREPARED, cache) for is_baseline, folder in folders]

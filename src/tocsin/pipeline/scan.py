@@ -12,7 +12,7 @@ from tocsin.pipeline.scan_crew import Crew, path_bytes, workers_for
 from tocsin.pipeline.scan_messages import Setup
 from tocsin.rules.attack import Attack
 from tocsin.rules.navigator import layer, write_layer
-from tocsin.rules.progress import Progress, unseen
+from tocsin.rules.progress import OnProgress, unseen
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.shares import PORTION_BYTES, shares_of
 from tocsin.stages.scan import Detection, Scan
@@ -66,7 +66,7 @@ def open_scan(
     rules: Sequence[Path],
     events_per_rule: int = 0,
     portion_bytes: int = PORTION_BYTES,
-    on_progress: Progress = unseen,
+    on_progress: OnProgress = unseen,
 ) -> Scanner:
     """Prepare a scan of `paths`. With `rules`, they replace the built-in pack.
 

@@ -3,7 +3,6 @@
 import os
 import selectors
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from tocsin.child import start_module
+from tocsin.cores import cores
 from tocsin.errors import ConfigError, DeliveryError
+from tocsin.frames import LENGTH_BYTES, frames_in, length_of
 from tocsin.pipeline.rules import RuleSet
 from tocsin.pipeline.scan_messages import (
-    LENGTH_BYTES,
     Failed,
     Message,
     Ready,
@@ -22,12 +23,11 @@ from tocsin.pipeline.scan_messages import (
     Tally,
     Told,
     digest_of,
-    framed,
+    frame_of,
     hits_of,
     message_of,
 )
 from tocsin.plain import plain
-from tocsin.rules.progress import cores
 from tocsin.sources.portions import lines_between
 from tocsin.sources.report import FilesReport
 from tocsin.sources.shares import Part, Share
@@ -141,7 +141,7 @@ class Crew:
                 self._lines += lines_between(before.found.path, before.begin, before.begin + before.size)
             self._uncounted.clear()
         spool = found.worker.spool.fileno()
-        size = int.from_bytes(_read_at(spool, found.read, LENGTH_BYTES), "big")
+        size = length_of(_read_at(spool, found.read, LENGTH_BYTES))
         hits = hits_of(_read_at(spool, found.read + LENGTH_BYTES, size))
         found.read += LENGTH_BYTES + size
         for hit in hits:
@@ -160,15 +160,8 @@ class Crew:
 
     def _start(self) -> None:
         spool: BinaryIO = tempfile.TemporaryFile(prefix="tocsin-scan-")  # noqa: SIM115 lives as long as its worker
-        process = subprocess.Popen(
-            # -P: no module is taken from the folder that the scan was started in.
-            [sys.executable, "-P", "-m", _WORKER, str(spool.fileno())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **self._environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            pass_fds=(spool.fileno(),),
-            start_new_session=True,  # a Ctrl-C at the terminal is for us
-        )
+        handle = spool.fileno()
+        process = start_module(_WORKER, str(handle), environment=self._environment, pass_fds=(handle,))
         worker = _Worker(process, spool)
         self._workers.append(worker)
         assert process.stdout
@@ -184,8 +177,8 @@ class Crew:
             heard = os.read(key.fd, _READ_BYTES)
             if heard:
                 worker.heard += heard
-                for message in _messages_in(worker.heard):
-                    self._hear(worker, message)
+                for message in frames_in(worker.heard):
+                    self._hear(worker, message_of(message))
             else:
                 self._selector.unregister(key.fileobj)
                 self._has_gone(worker)
@@ -220,7 +213,7 @@ class Crew:
     def _tell(self, worker: _Worker, message: Setup | Share) -> None:
         assert worker.process.stdin
         try:
-            worker.process.stdin.write(framed(message))
+            worker.process.stdin.write(frame_of(message))
             worker.process.stdin.flush()
         except BrokenPipeError:
             self._has_gone(worker)
@@ -254,17 +247,6 @@ class Crew:
             return ""
         names = {part.number: part.name for part in worker.share.parts}
         return f" at `{plain(names.get(worker.now, ''))}`"
-
-
-def _messages_in(heard: bytearray) -> Iterator[Message]:
-    """Yield the messages that are whole, and take them away."""
-    while len(heard) >= LENGTH_BYTES:
-        end = LENGTH_BYTES + int.from_bytes(heard[:LENGTH_BYTES], "big")
-        if len(heard) < end:
-            return
-        message = message_of(heard[LENGTH_BYTES:end])
-        del heard[:end]
-        yield message
 
 
 def _read_at(handle: int, offset: int, size: int) -> bytes:

@@ -5,11 +5,10 @@ from collections import Counter
 
 import msgspec
 
+from tocsin.frames import framed
 from tocsin.sources.report import FilesReport
 from tocsin.sources.shares import Share
 from tocsin.stages.scan import Scan
-
-LENGTH_BYTES = 4
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True):
@@ -128,6 +127,5 @@ def digest_of(rules_digest: str, ids: list[str]) -> str:
     return hashlib.sha256(_encode([rules_digest, ids])).hexdigest()
 
 
-def framed(message: Setup | Share | Message | list[Hit]) -> bytes:
-    content = _encode(message)
-    return len(content).to_bytes(LENGTH_BYTES, "big") + content
+def frame_of(message: Setup | Share | Message | list[Hit]) -> bytes:
+    return framed(_encode(message))

@@ -14,10 +14,10 @@ from typing import BinaryIO
 from tocsin.config import load_config
 from tocsin.errors import ConfigError
 from tocsin.flow import Batch
+from tocsin.frames import read_frame
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of, user_cache
 from tocsin.pipeline.scan_messages import (
-    LENGTH_BYTES,
     Failed,
     Hit,
     Message,
@@ -25,7 +25,7 @@ from tocsin.pipeline.scan_messages import (
     Setup,
     Told,
     digest_of,
-    framed,
+    frame_of,
     setup_of,
     share_of,
     taken,
@@ -60,7 +60,7 @@ class _Spool:
     def flush(self) -> None:
         if not self._hits:
             return
-        frame = memoryview(framed(self._hits))
+        frame = memoryview(frame_of(self._hits))
         self._hits, self._event_bytes = [], 0
         while frame:
             written = os.write(self._handle, frame)
@@ -117,7 +117,7 @@ class _Worker:
 
 
 def tell(answers: BinaryIO, message: Message) -> None:
-    answers.write(framed(message))
+    answers.write(frame_of(message))
     answers.flush()
 
 
@@ -125,8 +125,8 @@ def serve(requests: BinaryIO, answers: BinaryIO, spool: int) -> int:
     """Do what is asked until nobody asks any more; return the exit code."""
     worker = None
     try:
-        worker = _Worker(setup_of(_request(requests)), _Spool(spool), answers)
-        while request := _request(requests):
+        worker = _Worker(setup_of(read_frame(requests) or b""), _Spool(spool), answers)
+        while request := read_frame(requests):
             for part in share_of(request).parts:
                 worker.read(part)
         return 0
@@ -150,10 +150,6 @@ def _failure(error: Exception) -> Failed:
         return Failed([f"has no room for what it found in `{tempfile.gettempdir()}`; TMPDIR names another folder"])
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return Failed([f"failed at {Path(frame.filename).name}:{frame.lineno}: {type(error).__name__}: {error}"])
-
-
-def _request(requests: BinaryIO) -> bytes:
-    return requests.read(int.from_bytes(requests.read(LENGTH_BYTES), "big"))
 
 
 def _main() -> None:

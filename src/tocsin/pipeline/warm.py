@@ -1,40 +1,44 @@
 """Fill the cache of rules in a process of its own: parsing thousands takes seconds and memory that the stage needs."""
 
-import os
+import logging
 import subprocess
-import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 
+from tocsin.child import start_module
 from tocsin.config import Config, load_config
 from tocsin.errors import ConfigError
+from tocsin.locks import FileLock
 from tocsin.pipeline.rules import load_rule_set, preparation_of
 from tocsin.rules.attack import Attack
 from tocsin.supervisor import StopSignal
 
+log = logging.getLogger(__name__)
+
 _LOOK_SECONDS = 0.05
+_TURN_SECONDS = 600.0
 
 
 def warm_cache(config: Config, stop: threading.Event) -> None:
-    """Load the rules of the settings in a child process, for the cache; kill it at a stop.
+    """Load the rules of the settings in a child process, for the cache; kill it at a stop. Raises OSError.
 
-    What is wrong with them, or with the child, shows when they are loaded here.
+    What is wrong with the rules shows when they are loaded here.
     """
-    with subprocess.Popen(
-        [sys.executable, "-m", "tocsin.pipeline.warm"],
-        stdin=subprocess.PIPE,  # its end is how the child learns that we are gone
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **config.as_environment()},
-    ) as child:
+    null, environment = subprocess.DEVNULL, config.as_environment()
+    with start_module("tocsin.pipeline.warm", environment=environment, stdout=null, stderr=null) as child:
         while child.poll() is None:
             if stop.wait(_LOOK_SECONDS):
                 child.kill()
+    if child.returncode and not stop.is_set():
+        log.warning("The cache of rules could not be filled by a child process; it ended with %d.", child.returncode)
 
 
 def _main() -> None:
     StopSignal(is_supervised=True)
     config = load_config({})
-    try:
+    _take_turn(config.cache_folder)
+    with suppress(ConfigError):  # whoever asked will see it, too
         load_rule_set(
             Attack.load(),
             config["classify.rules"],
@@ -42,8 +46,13 @@ def _main() -> None:
             config.cache_folder,
             preparation_of(config),
         )
-    except ConfigError as error:
-        sys.exit(str(error))
+
+
+def _take_turn(cache: Path) -> None:
+    """Wait for who fills the same cache now: what it leaves is found. The turn ends with this process."""
+    with suppress(OSError):  # there is no cache to share
+        cache.mkdir(parents=True, exist_ok=True)
+        FileLock(cache / "filling.lock").acquire_within(_TURN_SECONDS)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from tocsin.errors import RuleError
 from tocsin.rules.match import Matcher
-from tocsin.rules.progress import Progress, unseen
+from tocsin.rules.progress import OnProgress, unseen
 from tocsin.rules.rule import Rule, split_duplicates
 
 
 def compile_rules(
-    rules: Iterable[Rule], cache: Path | None = None, on_progress: Progress = unseen
+    rules: Iterable[Rule], cache: Path | None = None, on_progress: OnProgress = unseen
 ) -> tuple[Matcher, list[RuleError]]:
     """Compile rules to a matcher. One with the id of another, from a pack loaded before, is left out and reported.
 

@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 import msgspec
 
+from tocsin.frames import framed
 from tocsin.rules.attack import Attack
 from tocsin.rules.load import RuleReader
-from tocsin.rules.many_files import LENGTH_BYTES, Share
+from tocsin.rules.many_files import Share
 from tocsin.rules.pack import encoded
 from tocsin.rules.preparation import Preparation
 
@@ -19,8 +20,7 @@ def serve(request: BinaryIO, answers: BinaryIO) -> None:
     share = msgspec.msgpack.decode(request.read(), type=Share)
     reader = RuleReader(Attack.load(), share.is_baseline, Preparation(share.variables, share.pipelines))
     for file in share.files:
-        content = encoded(reader.pack_of(Path(file)))
-        answers.write(len(content).to_bytes(LENGTH_BYTES, "big") + content)
+        answers.write(framed(encoded(reader.pack_of(Path(file)))))
         answers.flush()
 
 

@@ -22,7 +22,7 @@ from tocsin.rules.license import PackLicenses
 from tocsin.rules.many_files import read_many
 from tocsin.rules.pack import Pack
 from tocsin.rules.preparation import UNPREPARED, Preparation
-from tocsin.rules.progress import Progress, unseen
+from tocsin.rules.progress import OnProgress, unseen
 from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_duplicates
 from tocsin.rules.translate import tree_of
 from tocsin.rules.tree import Or, Tree, atoms_of
@@ -75,7 +75,7 @@ def load_pack(
     attack: Attack,
     is_baseline: bool = False,
     preparation: Preparation = UNPREPARED,
-    on_progress: Progress = unseen,
+    on_progress: OnProgress = unseen,
 ) -> Pack:
     """Load all rules and filters from files and folders (`*.yml`, `*.yaml`, at any depth, sorted).
 

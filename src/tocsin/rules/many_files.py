@@ -3,22 +3,23 @@
 Each process gets its share at the start; what one of them did not read is read here.
 """
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
 import msgspec
 
+from tocsin.child import start_module
+from tocsin.cores import cores
+from tocsin.frames import read_frame
 from tocsin.rules.pack import Pack, decoded
 from tocsin.rules.preparation import Preparation
-from tocsin.rules.progress import Progress, cores
+from tocsin.rules.progress import OnProgress
 
 _FILES_EACH = 300  # take as long as a process takes to start
 _LOOK_SECONDS = 0.1
-LENGTH_BYTES = 4
 WHAT = "reading rules"
 
 
@@ -36,13 +37,16 @@ def read_many(
     read: Callable[[Path], Pack],
     is_baseline: bool,
     preparation: Preparation,
-    on_progress: Progress,
+    on_progress: OnProgress,
 ) -> list[Pack]:
     """Return what each file holds, in order; `read` does it in this process."""
     count = max(1, min(cores(), len(files) // _FILES_EACH))
-    helpers = [_Helper(files[number::count], is_baseline, preparation) for number in range(1, count)]
+    helpers: list[_Helper] = []
     try:
-        found = []
+        with suppress(OSError, RuntimeError):  # no process or thread is to be had: its share is read here
+            for number in range(1, count):
+                helpers.append(_Helper(files[number::count], is_baseline, preparation))
+        found: list[Pack] = []
         for path in files[::count]:
             found.append(read(path))
             on_progress(WHAT, len(found) + sum(len(helper.packs) for helper in helpers), len(files))
@@ -52,7 +56,7 @@ def read_many(
     finally:
         for helper in helpers:
             helper.close()
-    shares = [found, *(helper.packs for helper in helpers)]
+    shares = [found, *(helper.packs for helper in helpers), *([] for _ in range(len(helpers) + 1, count))]
     return [
         shares[number % count][number // count] if number // count < len(shares[number % count]) else read(path)
         for number, path in enumerate(files)
@@ -64,18 +68,15 @@ class _Helper:
 
     def __init__(self, files: Sequence[Path], is_baseline: bool, preparation: Preparation) -> None:
         self.packs: list[Pack] = []
-        self._process = subprocess.Popen(
-            # -P: no module is taken from the folder that the command was started in.
-            [sys.executable, "-P", "-m", "tocsin.rules.file_worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # a Ctrl-C at the terminal is for us
-        )
+        self._process = start_module("tocsin.rules.file_worker", stderr=subprocess.DEVNULL)
         share = Share(list(map(str, files)), is_baseline, dict(preparation.variables), preparation.pipelines)
         self._thread = Thread(target=self._hear, args=(msgspec.msgpack.encode(share),), daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._process.kill()
+            self._process.communicate()
+            raise
 
     def is_at_work(self) -> bool:
         """Wait a moment; say whether there is more to come."""
@@ -94,7 +95,7 @@ class _Helper:
             try:
                 request.write(share)
                 request.close()
-                while length := answer.read(LENGTH_BYTES):
-                    self.packs.append(decoded(answer.read(int.from_bytes(length, "big"))))
-            except (OSError, msgspec.DecodeError):  # it has gone: what is missing is read by whoever started it
-                return
+                while (pack := read_frame(answer)) is not None:
+                    self.packs.append(decoded(pack))
+            except (OSError, msgspec.DecodeError, RecursionError):
+                return  # what is missing is read by whoever started it

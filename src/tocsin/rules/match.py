@@ -14,7 +14,7 @@ from tocsin.rules.automata import Automata
 from tocsin.rules.column import Symbols
 from tocsin.rules.plan import Plan
 from tocsin.rules.probe import Probe
-from tocsin.rules.progress import Progress, unseen
+from tocsin.rules.progress import OnProgress, unseen
 from tocsin.rules.routing import Routing
 from tocsin.rules.rule import Rule, rules_digest
 from tocsin.rules.tree import atoms_of
@@ -50,7 +50,7 @@ class Matcher:
         rules: Iterable[Rule],
         memory: Memory | None = None,
         cache: Path | None = None,
-        on_progress: Progress = unseen,
+        on_progress: OnProgress = unseen,
         probe: Probe | None = None,
     ) -> None:
         """`cache`: a folder where what was compiled is kept for the next start, of this user alone."""

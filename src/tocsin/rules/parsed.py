@@ -16,7 +16,7 @@ from tocsin.rules.kept import keep, read_kept
 from tocsin.rules.license import PackLicenses
 from tocsin.rules.pack import Pack, decoded, encoded
 from tocsin.rules.preparation import Preparation
-from tocsin.rules.progress import Progress, unseen
+from tocsin.rules.progress import OnProgress, unseen
 
 _KIND = b"tocsin rules 3\n"
 _STATE_KIND = b"tocsin states 1\n"
@@ -29,24 +29,26 @@ def load_pack_kept(
     is_baseline: bool,
     preparation: Preparation,
     cache: Path | None,
-    on_progress: Progress = unseen,
+    on_progress: OnProgress = unseen,
 ) -> Pack:
     """Load as `load_pack` does, from `cache` where the same files were parsed by the same versions before."""
     if cache is None:
         return _load(paths, attack, is_baseline, preparation, on_progress)
     versions = "\0".join((__version__, version("pysigma"), attack.version, str(is_baseline), preparation.digest))
-    path = cache / f"rules-{_key(versions, list(_files(paths)), cache)}.bin"
+    key = _key(versions, list(_files(paths)), cache)
+    path = cache / f"rules-{key}.bin"
     content = read_kept(path, _KIND)
     if content is not None:
         with suppress(msgspec.DecodeError):  # of another version that calls itself the same: parsed anew
             return decoded(content)
     pack = _load(paths, attack, is_baseline, preparation, on_progress)
-    keep(path, _KIND, encoded(pack))
+    if _content_key(versions, list(_files(paths))) == key:  # what was loaded is what the key was made of
+        keep(path, _KIND, encoded(pack))
     return pack
 
 
 def _load(
-    paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation, on_progress: Progress
+    paths: Sequence[Path], attack: Attack, is_baseline: bool, preparation: Preparation, on_progress: OnProgress
 ) -> Pack:
     from tocsin.rules.load import load_pack  # pySigma takes half a second to import
 
@@ -54,25 +56,27 @@ def _load(
 
 
 def _key(versions: str, files: Sequence[tuple[str, str]], cache: Path) -> str:
-    """Name what the rules depend on: every file's name, bytes and pack, and the versions of all that reads them.
-
-    Reading thousands of files takes a fifth of a second. So what their bytes gave is kept by their states, too.
-    """
+    """Return the content key, from the files' states where it was kept: reading thousands takes a fifth of a second."""
     state, newest_ns = _state(versions, files)
     path = cache / f"states-{state}.bin"
     known = read_kept(path, _STATE_KIND)
     if known is not None:
         return known.decode()
+    key = _content_key(versions, files)
+    # A file changed a moment ago may change again within the same tick of the file system's clock.
+    if time.time_ns() - newest_ns > _TICK_NS:
+        keep(path, _STATE_KIND, key.encode())
+    return key
+
+
+def _content_key(versions: str, files: Sequence[tuple[str, str]]) -> str:
+    """Name what the rules depend on: every file's name, bytes and pack, and the versions of all that reads them."""
     digest = hashlib.sha256(versions.encode())
     for file, license_name in files:
         content = _content(file)
         described = f"\0{file}\0{license_name}\0{len(content)}\0"
         digest.update(described.encode("utf-8", "surrogateescape") + content)
-    key = digest.hexdigest()[:32]
-    # A file changed a moment ago may change again within the same tick of the file system's clock.
-    if time.time_ns() - newest_ns > _TICK_NS:
-        keep(path, _STATE_KIND, key.encode())
-    return key
+    return digest.hexdigest()[:32]
 
 
 def _state(versions: str, files: Sequence[tuple[str, str]]) -> tuple[str, int]:

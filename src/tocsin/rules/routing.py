@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from tocsin.cores import cores
 from tocsin.event import Logsource
 from tocsin.rules.automata import Automata
 from tocsin.rules.column import Column, Symbols
@@ -10,7 +11,7 @@ from tocsin.rules.keywords import Keywords
 from tocsin.rules.numbering import NumberedAtoms
 from tocsin.rules.plan import Part
 from tocsin.rules.probe import Probe
-from tocsin.rules.progress import Progress, cores
+from tocsin.rules.progress import OnProgress
 from tocsin.rules.references import References
 from tocsin.rules.rule import Rule, RuleLogsource
 from tocsin.rules.text import fold
@@ -49,7 +50,7 @@ class _Columns(dict[str, Column]):
         column = self[name] = Column(name, self._atoms[name], self._symbols, self._automata, self._probe)
         return column
 
-    def make_all(self, on_progress: Progress) -> None:
+    def make_all(self, on_progress: OnProgress) -> None:
         """Make all at once, the largest first. Hyperscan compiles without holding Python up: threads share the work."""
         names = sorted(self._atoms, key=lambda name: len(self._atoms[name]), reverse=True)
         if len(names) <= _FEW_COLUMNS:
@@ -70,7 +71,7 @@ class Routing:
         symbols: Symbols,
         automata: Automata,
         max_kinds: int,
-        on_progress: Progress,
+        on_progress: OnProgress,
         probe: Probe,
     ) -> None:
         self.atoms = NumberedAtoms()

@@ -1,6 +1,5 @@
 """Ask a worker process for the records of an EVTX chunk, and outlive its death."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,7 +7,9 @@ from contextlib import suppress
 
 import msgspec
 
+from tocsin.child import start_module
 from tocsin.errors import ConfigError
+from tocsin.frames import read_frame
 from tocsin.sources.evtx_worker import READY, Parsed
 
 _OWN_FAULT = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGPROF}
@@ -54,9 +55,7 @@ class EvtxParser:
             requests.flush()
         except BrokenPipeError:
             return None
-        size = int.from_bytes(answers.read(4), "big")
-        answer = answers.read(size)
-        return answer if size and len(answer) == size else None
+        return read_frame(answers)
 
     def _end(self) -> int:
         worker, self._worker = self._worker, None
@@ -68,14 +67,7 @@ class EvtxParser:
 
 
 def _started() -> "subprocess.Popen[bytes]":
-    worker = subprocess.Popen(
-        [sys.executable, "-m", _WORKER],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-        start_new_session=True,  # a Ctrl-C at the terminal is not for the worker
-    )
+    worker = start_module(_WORKER, stderr=subprocess.DEVNULL)
     assert worker.stdout
     if worker.stdout.read(len(READY)) != READY:
         worker.kill()

@@ -10,6 +10,8 @@ from typing import BinaryIO
 import msgspec
 from evtx import PyEvtxParser
 
+from tocsin.frames import framed
+
 CHUNK_BYTES = 65_536
 REQUEST_BYTES = 4096 + CHUNK_BYTES  # a file's header and one of its chunks
 
@@ -66,14 +68,14 @@ def _limit_cpu(seconds: float) -> None:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer each header and chunk with a length (4 bytes, big-endian) and the records in MessagePack."""
+    """Answer each header and chunk with a frame: the records in MessagePack."""
     answers.write(READY)
     answers.flush()
     while len(request := requests.read(REQUEST_BYTES)) == REQUEST_BYTES:
         _limit_cpu(_CPU_SECONDS)
         answer = msgspec.msgpack.encode(parsed_chunk(request))
         _limit_cpu(0)
-        answers.write(len(answer).to_bytes(4, "big") + answer)
+        answers.write(framed(answer))
         answers.flush()
 
 
