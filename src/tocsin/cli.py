@@ -45,9 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except OSError as error:
-        if error.filename is None:
-            raise
-        print(f"tocsin: `{error.filename}`: {error.strerror}", file=sys.stderr)
+        where = f"`{error.filename}`: " if error.filename is not None else ""
+        print(f"tocsin: {where}{error.strerror or error}", file=sys.stderr)
         return EXIT_FAILED
     return code
 

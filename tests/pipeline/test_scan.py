@@ -13,10 +13,20 @@ from tests.windows_events import flat_lines
 
 from tocsin.config import load_config
 from tocsin.errors import DeliveryError
-from tocsin.pipeline.scan import Scanner, open_scan
-from tocsin.stages.scan import Detection
+from tocsin.pipeline.scan import NO_EVENTS, Scanner, open_scan
+from tocsin.stages.scan import Carried, Detection
 
 PORTION_BYTES = 20_000  # some fifty events
+_BAD_DISK = """
+import errno
+from tocsin.sources.content import FileBytes
+read = FileBytes.read
+def fail(self, size):
+    if {begin} <= self.offset < {end}:
+        raise OSError(errno.EIO, "Input/output error")
+    return read(self, size)
+FileBytes.read = fail
+"""
 RULES = (("whoami", "medium"), ("notepad", "low"))
 
 
@@ -48,21 +58,21 @@ def logs(tmp_path: Path) -> Path:
     return folder
 
 
-def scanner_of(paths: list[Path], rules: Path, workers: int, events_per_rule: int = 0) -> Scanner:
+def scanner_of(paths: list[Path], rules: Path, workers: int, carried: Carried = NO_EVENTS) -> Scanner:
     config = load_config({"scan.workers": str(workers)}, {})
-    return open_scan(config, paths, [rules], events_per_rule, PORTION_BYTES)
+    return open_scan(config, paths, [rules], carried, PORTION_BYTES)
 
 
 def scanned(paths: list[Path], rules: Path, workers: int) -> tuple[list[Detection], dict[str, Any]]:
     """Return the detections, and all that a scan says of what it read."""
-    scanner = scanner_of(paths, rules, workers, events_per_rule=5)
+    scanner = scanner_of(paths, rules, workers, Carried(5, 1 << 20))
     assert (scanner.crew is not None) == (workers > 1)
     found = list(scanner.detections(lambda: False, lambda: None))
     report = scanner.source.report
     return found, {
-        "events": scanner.scan.events,
-        "formats": dict(scanner.scan.formats),
-        "unreadable": dict(scanner.scan.unreadable),
+        "events": scanner.scan.counts.events,
+        "formats": dict(scanner.scan.counts.formats),
+        "unreadable": dict(scanner.scan.counts.unreadable),
         "files": report.files,
         "records": report.records,
         "empty lines": report.empty_lines,
@@ -189,6 +199,33 @@ def test_output_gets_its_name_when_it_is_whole(tmp_path: Path, logs: Path, rules
     assert tocsin(*arguments, cwd=tmp_path).returncode == 2
     assert (tmp_path / "found.txt").read_bytes() == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["found.txt", "logs", "rules"]
+
+
+def test_output_that_is_there_keeps_its_permissions(tmp_path: Path, logs: Path, rules: Path) -> None:
+    found = tmp_path / "found.txt"
+    found.touch(mode=0o640)
+    assert tocsin("scan", logs, "--rules", rules, "--output", found, cwd=tmp_path).returncode == 0
+    assert (found.stat().st_mode & 0o777, found.stat().st_size > 0) == (0o640, True)
+
+
+def test_lines_are_numbered_right_behind_a_portion_that_the_disk_does_not_give(
+    tmp_path: Path, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = flat_lines(400)
+    log = tmp_path / "a.jsonl"
+    log.write_bytes(b"\n".join(lines))
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "sitecustomize.py").write_text(
+        _BAD_DISK.format(begin=PORTION_BYTES * 2, end=PORTION_BYTES * 3)
+    )
+    alone, _ = scanned([log], rules, 1)
+    monkeypatch.syspath_prepend(tmp_path / "disk")  # workers take over our path, and so import it at their start
+    together, said = scanned([log], rules, 2)
+    assert said["problems"] == [f"{log}: cannot be read (Input/output error); mend that and read it again"]
+    assert 100 < len(together) < len(alone)
+    in_order = iter(without_events(alone))
+    assert all(one in in_order for one in without_events(together))
+    assert together[-1].number == alone[-1].number
 
 
 @pytest.mark.parametrize(("path", "reason"), [("/dev/full", "is no file"), ("none/found.txt", "cannot be written")])

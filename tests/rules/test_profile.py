@@ -1,5 +1,6 @@
 """What rules cost: counted exactly, and matching stays as it is."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,13 @@ def test_values_are_looked_into_once_and_counted_by_field() -> None:
     assert {cost.name: cost.scans for cost in profile.field_costs()} == {"Image": 3, "User": 1}
 
 
+def test_looking_for_keywords_is_counted_beside_the_fields() -> None:
+    texts = [rule_text({"keywords": ["mimikatz"], "condition": "keywords"})]
+    costs, profile = profiled(texts, [{"A": "x"}, {"A": "y"}])
+    assert {cost.name: cost.scans for cost in profile.field_costs()} == {"(keywords)": 2}
+    assert next(iter(costs.values())).hits == 0
+
+
 def test_an_expression_that_two_rules_share_costs_each_of_them_half() -> None:
     texts = [rule_text(f"Image|re: '{LOOKAHEAD}'", title=title) for title in ("one", "two")]
     costs, profile = profiled(texts, [{"Image": "cmd.exe"}, {"Image": "cmd64.exe"}, {"Image": "other"}])
@@ -55,17 +63,19 @@ def test_an_expression_that_two_rules_share_costs_each_of_them_half() -> None:
 def test_the_command_counts_hits_and_evaluations(tmp_path: Path) -> None:
     lines = flat_lines(50)
     (tmp_path / "events.jsonl").write_bytes(b"\n".join([*lines, b"no JSON"]))
+    (tmp_path / "damaged.jsonl.gz").write_bytes(gzip.compress(b"\n".join(lines))[:20])
     (tmp_path / "rule.yml").write_text(rule_text("Image|endswith: '\\whoami.exe'", title="=cmd()\x1b[31m", level="low"))
-    arguments = ("rules", "profile", "events.jsonl", "--rules", "rule.yml")
+    arguments = ("rules", "profile", "events.jsonl", "damaged.jsonl.gz", "--rules", "rule.yml")
     rows = tocsin(*arguments, "--format", "csv", cwd=tmp_path)
     assert rows.returncode == 0, rows.stderr
     hits = sum(b"whoami.exe" in line for line in lines)
-    assert f",low,{hits},1," in rows.stdout
+    assert f",low,{hits},1," in rows.stdout, rows.stdout
     assert ",'=cmd()" in rows.stdout
     table = tocsin(*arguments, cwd=tmp_path)
     assert "\x1b" not in table.stdout
-    assert "50 events, 1 rules, 0 of which fired on none" in table.stderr
-    assert "1 records could not be read" in table.stderr
+    assert "50 events of 1 files, 1 rules, 0 of which fired on none" in table.stderr
+    assert "1 records could not be read: not_json" in table.stderr
+    assert "data ends too early, at byte 20" in table.stderr
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ are written as `\\uNNNN`. Should anything get through all the same, the policy o
 import base64
 import hashlib
 import html
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TextIO
@@ -17,15 +19,16 @@ from typing import TextIO
 import msgspec
 
 from tocsin.commands.page_rows import Row, Rows
+from tocsin.errors import DeliveryError
 from tocsin.plain import plain
-from tocsin.stages.scan import Detection
+from tocsin.stages.scan import Carried, Detection
 from tocsin.verdict import LEVELS
-
-EVENTS_PER_RULE = 1000
 
 _MAX_ROWS = 10_000
 _MAX_PAGE_BYTES = 64 << 20  # of events; a browser should still open the page
 _MAX_EVENT_BYTES = 64 << 10
+CARRIED = Carried(per_rule=1000, event_bytes=_MAX_EVENT_BYTES + 1)  # one more says that there is more
+
 _MAX_TEXT = 2000  # characters of a title, a host, a place
 _MAX_HOSTS = 200
 _MAX_NOTES = 200
@@ -66,19 +69,20 @@ Notes = Callable[[int], Sequence[str]]  # count of detections -> what was read, 
 
 
 def print_page(detections: Iterable[Detection], tactic_names: Mapping[str, str], out: TextIO, *, notes: Notes) -> int:
-    """Write the page when all detections are known; return how many there were."""
+    """Write the page when all detections are known; return how many there were. Raises DeliveryError: no room."""
     started = time.monotonic()
-    rows = Rows(EVENTS_PER_RULE, _MAX_EVENT_BYTES)
     try:
-        for detection in detections:
-            rows.add(detection)
-        seconds = time.monotonic() - started
-        for piece in _page(rows, tactic_names, notes(rows.count), seconds):
-            out.buffer.write(piece.encode())
-        out.buffer.flush()
-        return rows.count
-    finally:
-        rows.close()
+        with closing(Rows(CARRIED.per_rule)) as rows:
+            for detection in detections:
+                rows.add(detection)
+            seconds = time.monotonic() - started
+            for piece in _page(rows, tactic_names, notes(rows.count), seconds):
+                out.buffer.write(piece.encode())
+            out.buffer.flush()
+            return rows.count
+    except sqlite3.OperationalError as error:
+        hint = "it needs room for temporary files, and TMPDIR names another folder for them"
+        raise DeliveryError(f"scan: the page cannot be made ({error}): {hint}") from error
 
 
 def _page(rows: Rows, tactic_names: Mapping[str, str], notes: Sequence[str], seconds: float) -> Iterator[str]:
@@ -161,7 +165,7 @@ def _detections(rows: Rows, listed: int) -> Iterator[str]:
     if listed < rows.count:
         yield (
             f"<p>{listed:,} are listed, {rows.count - listed:,} more are not: "
-            f"the first {EVENTS_PER_RULE:,} of each rule, of these at most {_MAX_ROWS:,} "
+            f"the first {CARRIED.per_rule:,} of each rule, of these at most {_MAX_ROWS:,} "
             f"or {_MAX_PAGE_BYTES >> 20} MB of events, the gravest first. "
             "<code>--format jsonl</code> has all.</p>\n"
         )
@@ -196,7 +200,7 @@ def _event(event: bytes) -> str:
     is_cut = len(event) > _MAX_EVENT_BYTES
     shown = event[:_MAX_EVENT_BYTES] if is_cut else _indented(event)
     lines = shown[:_MAX_EVENT_BYTES].decode("utf-8", "replace").split("\n")
-    text = "\n".join(html.escape(plain(line)) for line in lines)
+    text = "\n".join(html.escape(plain(line), quote=False) for line in lines)
     return f"{text}\n… cut at {_MAX_EVENT_BYTES:,} bytes" if is_cut or len(shown) > _MAX_EVENT_BYTES else text
 
 

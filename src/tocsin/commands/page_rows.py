@@ -33,14 +33,13 @@ class Row:
 class Rows:
     """All detections counted by rule and host; the first ones of each rule kept."""
 
-    def __init__(self, kept_per_rule: int, max_event_bytes: int) -> None:
+    def __init__(self, kept_per_rule: int) -> None:
         self.count = 0
         self.rules: dict[str, JudgedRule] = {}
         self.by_rule: Counter[str] = Counter()
         self.first_time = ""
         self.last_time = ""
         self._kept_per_rule = kept_per_rule
-        self._max_event_bytes = max_event_bytes
         # The empty name is a database in a temporary file, which goes with the connection.
         self._database = sqlite3.connect("", isolation_level=None)
         self._database.execute("PRAGMA journal_mode = OFF")
@@ -60,8 +59,7 @@ class Rows:
         if self.by_rule[rule.id] > self._kept_per_rule:
             return
         place = f"{detection.file}:{detection.number}"
-        event = detection.event[: self._max_event_bytes + 1]
-        row = (level, not time, time, self.count, rule.id, _storable(detection.host), _storable(place), event)
+        row = (level, not time, time, self.count, rule.id, _storable(detection.host), _storable(place), detection.event)
         self._database.execute("INSERT INTO detections VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
 
     def by_level(self) -> Mapping[str, int]:

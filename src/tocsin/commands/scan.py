@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_preparation, add_reading, add_setting, config_of, new_file, path
+from tocsin.commands.reading import exit_code, notes_of
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
 from tocsin.verdict import LEVELS
@@ -33,9 +34,6 @@ examples:
   tocsin scan archive/ --workers 8 --format jsonl
 """
 
-EXIT_INTERRUPTED = 130
-EXIT_NOTHING_READ = 1
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders; - is standard input")
@@ -55,16 +53,15 @@ def main(parsed: argparse.Namespace) -> int:
         raise ConfigError("scan: what to scan? Give PATH before --rules, which takes all that follows it")
     from tocsin.commands.detections import PRINTERS
     from tocsin.commands.output import open_output
-    from tocsin.commands.page import EVENTS_PER_RULE, print_page
+    from tocsin.commands.page import CARRIED, print_page
     from tocsin.commands.progress import bar_for_rules, bar_of_bytes
-    from tocsin.pipeline.scan import open_scan, write_scan_layer
+    from tocsin.pipeline.scan import NO_EVENTS, open_scan, write_scan_layer
     from tocsin.supervisor import StopSignal
 
     is_page = parsed.format == "html"
     with bar_for_rules() as on_progress:
-        scanner = open_scan(
-            config, parsed.paths, parsed.rules, EVENTS_PER_RULE if is_page else 0, on_progress=on_progress
-        )
+        carried = CARRIED if is_page else NO_EVENTS
+        scanner = open_scan(config, parsed.paths, parsed.rules, carried, on_progress=on_progress)
     for error in scanner.rule_set.errors:
         print(f"scan: rule left out: {plain(str(error))}", file=sys.stderr)
     is_stopped = StopSignal(is_supervised=False)
@@ -83,9 +80,7 @@ def main(parsed: argparse.Namespace) -> int:
         print(f"scan: layer: {plain(str(parsed.navigator))}", file=sys.stderr)
     for note in _notes(scanner, is_stopped, count):
         print(f"scan: {plain(note)}", file=sys.stderr)
-    if is_stopped():
-        return EXIT_INTERRUPTED
-    return 0 if scanner.scan.events else EXIT_NOTHING_READ
+    return exit_code(scanner.scan.counts, is_stopped)
 
 
 def _counted(detections: "Iterable[Detection]", fired: Counter[str]) -> "Iterator[Detection]":
@@ -97,18 +92,7 @@ def _counted(detections: "Iterable[Detection]", fired: Counter[str]) -> "Iterato
 
 def _notes(scanner: "Scanner", is_stopped: Callable[[], bool], count: int) -> list[str]:
     """Say what was read and what could not be; file names in it are as they came."""
-    scan, report = scanner.scan, scanner.source.report
+    counts, report = scanner.scan.counts, scanner.source.report
     rules = sum(not rule.is_baseline for rule in scanner.rule_set.rules)
-    lines = [f"{scan.events:,} events of {report.files:,} files, {rules:,} detection rules: {count:,} detections"]
-    lines += [f"{number:,} records could not be read: {reason}" for reason, number in scan.unreadable.most_common()]
-    if scan.formats["unknown"]:
-        lines.append(
-            f"{scan.formats['unknown']:,} events are of no known format: only rules without a product see them"
-        )
-    lines += [f"skipped `{path}`: a copy of `{original}`" for path, original in report.copies]
-    lines += report.problems
-    if is_stopped():
-        lines.append("interrupted: this is what was found until then")
-    if not scan.events:
-        lines.append("not one event could be read: give .evtx files or JSON Lines, or a folder that holds some")
-    return lines
+    first = f"{counts.events:,} events of {report.files:,} files, {rules:,} detection rules: {count:,} detections"
+    return [first, *notes_of(counts, report, is_stopped)]

@@ -1,33 +1,21 @@
-"""Profile rules on files of events: source, normaliser and a matcher that is measured."""
+"""Profile rules on files of events: a scan in which both steps are measured."""
 
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 from tocsin.config import Config
-from tocsin.errors import DecodeError
-from tocsin.event import Stamp
+from tocsin.event import Event
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
 from tocsin.rules.attack import Attack
-from tocsin.rules.match import Matcher
-from tocsin.rules.profile import FieldCost, Profile, RuleCost
+from tocsin.rules.profile import Cost, FieldCost, Profile, RuleCost
 from tocsin.rules.progress import OnProgress, unseen
+from tocsin.rules.rule import Rule
 from tocsin.sources.files import FilesSettings, FilesSource
+from tocsin.sources.report import FilesReport
+from tocsin.stages.scan import Carried, Counts, Scan
 from tocsin.timestamps import clock_us
-
-
-@dataclass
-class Totals:
-    """What was read, and how long each step took."""
-
-    events: int = 0
-    unreadable: int = 0
-    signatures: int = 0  # that were new
-    normalise_seconds: float = 0.0
-    match_seconds: float = 0.0
 
 
 class Profiler:
@@ -37,15 +25,29 @@ class Profiler:
         self, config: Config, paths: Sequence[Path], rules: Sequence[Path], on_progress: OnProgress = unseen
     ) -> None:
         """With `rules`, they replace the built-in pack. Raises ConfigError."""
-        self.totals = Totals()
-        self.rule_set: RuleSet = load_rule_set(
-            Attack.load(), rules, not rules, user_cache(), preparation_of(config), on_progress
-        )
+        self.normalising = Cost()
+        self.matching = Cost()
         self._profile = Profile()
-        self._matcher = Matcher(self.rule_set.matcher.rules, cache=user_cache(), probe=self._profile)
+        self.rule_set: RuleSet = load_rule_set(
+            Attack.load(), rules, not rules, user_cache(), preparation_of(config), on_progress, self._profile
+        )
         gc.freeze()  # the rules stay to the end: looking for cycles among them would be charged to whatever is timed
-        self._normalise = normaliser_of(config)
-        self._source = FilesSource(FilesSettings(tuple(paths)), None, clock_us)
+        self._source = FilesSource(FilesSettings(tuple(paths), is_stamped=False), None, clock_us)
+        self._match = self.matching.timed(self.rule_set.matcher.match)
+        self._scan = Scan(self.normalising.timed(normaliser_of(config)), self, Carried())
+
+    @property
+    def counts(self) -> Counts:
+        return self._scan.counts
+
+    @property
+    def report(self) -> FilesReport:
+        return self._source.report
+
+    @property
+    def signatures(self) -> int:
+        """How many signatures were new."""
+        return self.rule_set.matcher.counts.signatures
 
     def progress(self) -> tuple[int, int]:
         """Return the bytes read, and the bytes of all files as they lie on disk."""
@@ -55,31 +57,20 @@ class Profiler:
         """Match all events, or those before a stop."""
         try:
             while not is_stopped() and (batch := self._source.read()) is not None:
-                self.totals.unreadable += sum(map(len, batch.aside.values()))
-                for record in batch.records:
-                    stamp = Stamp.of(record)
-                    self._match(record.value, stamp.ingest_us if stamp else 0)
+                for _ in self._scan.detections(batch):
+                    pass
                 on_batch()
         finally:
             self._source.close()
-            self.totals.signatures = self._matcher.counts.signatures
+
+    def match(self, event: Event) -> tuple[Rule, ...]:
+        """Match an event as the scan asks for it; count what it fires."""
+        rules = self._match(event)
+        self._profile.add_hits(rules)
+        return rules
 
     def rule_costs(self) -> Sequence[RuleCost]:
-        return self._profile.rule_costs(self._matcher)
+        return self._profile.rule_costs(self.rule_set.matcher)
 
     def field_costs(self) -> Sequence[FieldCost]:
         return self._profile.field_costs()
-
-    def _match(self, raw: bytes, ingest_us: int) -> None:
-        started = perf_counter()
-        try:
-            event = self._normalise(raw, ingest_us)
-        except DecodeError:
-            self.totals.unreadable += 1
-            return
-        normalised = perf_counter()
-        rules = self._matcher.match(event)
-        self.totals.match_seconds += perf_counter() - normalised
-        self.totals.normalise_seconds += normalised - started
-        self.totals.events += 1
-        self._profile.add_hits(rules)

@@ -19,6 +19,7 @@ from tocsin.rules.filters import Filter, filtered
 from tocsin.rules.match import Matcher
 from tocsin.rules.parsed import load_pack_kept
 from tocsin.rules.preparation import UNPREPARED, Preparation, read_preparation
+from tocsin.rules.probe import Probe
 from tocsin.rules.progress import OnProgress, unseen
 from tocsin.rules.rule import Rule, rules_digest
 from tocsin.schema.normalise import normalise
@@ -58,17 +59,18 @@ def load_rule_set(
     cache: Path | None = None,
     preparation: Preparation = UNPREPARED,
     on_progress: OnProgress = unseen,
+    probe: Probe | None = None,
 ) -> RuleSet:
     """Load and compile the built-in pack (unless told not to) and more rules. Raises ConfigError: no such path.
 
     `cache`: a folder where what was compiled is kept for the next start. `preparation` is for the user's own rules.
-    `on_progress` is told how far this is.
+    `on_progress` is told how far this is; `probe` measures what the matcher does.
     """
     missing = [f"rules: there is no file or folder `{path}`" for path in extra if not path.exists()]
     if missing:
         raise ConfigError(*missing)
     with _no_collection():
-        return _loaded(attack, extra, builtin, cache, preparation, on_progress)
+        return _loaded(attack, extra, builtin, cache, preparation, on_progress, probe)
 
 
 def _loaded(
@@ -78,6 +80,7 @@ def _loaded(
     cache: Path | None,
     preparation: Preparation,
     on_progress: OnProgress,
+    probe: Probe | None,
 ) -> RuleSet:
     folders = [(name == "baseline", builtin_folder() / name) for name in ("baseline", "detections")] if builtin else []
     packs = [load_pack_kept([folder], attack, is_baseline, UNPREPARED, cache) for is_baseline, folder in folders]
@@ -89,7 +92,7 @@ def _loaded(
         raise _no_rule(extra)
     if not rules:
         raise ConfigError("rules: not one of them can be used", *(str(error) for error in errors))
-    matcher, uncompiled = compile_rules(rules, cache, on_progress)
+    matcher, uncompiled = compile_rules(rules, cache, on_progress, probe)
     digest = rules_digest(rules)
     if preparation != UNPREPARED:  # the same rules with other values find other events
         digest = hashlib.sha256(f"{digest} {preparation.digest}".encode()).hexdigest()[:16]

@@ -15,8 +15,10 @@ from tocsin.rules.navigator import layer, write_layer
 from tocsin.rules.progress import OnProgress, unseen
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.shares import PORTION_BYTES, shares_of
-from tocsin.stages.scan import Detection, Scan
+from tocsin.stages.scan import Carried, Detection, Scan
 from tocsin.timestamps import clock_us
+
+NO_EVENTS = Carried()
 
 _BYTES_PER_WORKER = 64 << 20  # takes one as long as two or three starts with all of SigmaHQ
 
@@ -64,27 +66,27 @@ def open_scan(
     config: Config,
     paths: Sequence[Path],
     rules: Sequence[Path],
-    events_per_rule: int = 0,
+    carried: Carried = NO_EVENTS,
     portion_bytes: int = PORTION_BYTES,
     on_progress: OnProgress = unseen,
 ) -> Scanner:
     """Prepare a scan of `paths`. With `rules`, they replace the built-in pack.
 
-    `events_per_rule`: how many detections of a rule, at least, carry their event. A file of lines larger than
-    `portion_bytes` is read in portions where several processes scan.
+    `carried` is the least of what detections carry. A file of lines larger than `portion_bytes` is read in portions
+    where several processes scan.
     """
     attack = Attack.load()
     rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation_of(config), on_progress)
     gc.freeze()  # the rules stay to the end: looking for cycles among them takes a tenth of a second
     source = FilesSource(FilesSettings(tuple(paths), is_stamped=False), None, clock_us)
-    scan = Scan(normaliser_of(config), rule_set.matcher, events_per_rule)
+    scan = Scan(normaliser_of(config), rule_set.matcher, carried)
     files = source.files()
     workers = config["scan.workers"] or workers_for(sum(found.size for found in files), _BYTES_PER_WORKER)
     shares = shares_of(files, portion_bytes) if workers > 1 else []
     if len(shares) <= 1:
         return Scanner(attack, rule_set, source, scan)
     source.leave_files()
-    setup = Setup(path_bytes(rules), events_per_rule)
+    setup = Setup(path_bytes(rules), carried)
     return Scanner(attack, rule_set, source, scan, Crew(workers, shares, setup, rule_set, config.as_environment()))
 
 

@@ -152,9 +152,10 @@ class Crew:
     def _hand_over(self, part: Part, scan: Scan, report: FilesReport) -> None:
         found = self._found.pop(part.number, None)
         if found:
-            found.tally.hand_over(scan, report)
-        if found and found.is_finished:
-            self._lines += found.tally.lines
+            scan.counts.add(found.tally.counts)
+            report.add_report(found.tally.report)
+        if found and found.is_finished and not found.tally.report.problems:
+            self._lines += found.tally.report.lines
         else:
             self._uncounted.append(part)
 

@@ -1,21 +1,20 @@
 """What a scan and its workers say to one another: MessagePack, each message after its length."""
 
 import hashlib
-from collections import Counter
 
 import msgspec
 
 from tocsin.frames import framed
 from tocsin.sources.report import FilesReport
 from tocsin.sources.shares import Share
-from tocsin.stages.scan import Scan
+from tocsin.stages.scan import Carried, Counts
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True):
     """The first thing a worker is told; its settings are in its environment."""
 
     rules: list[bytes]  # paths; none is the built-in pack
-    events_per_rule: int
+    carried: Carried
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -34,60 +33,12 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 class Tally(msgspec.Struct):
     """What was counted and reported while a part was read; two of them add up."""
 
-    events: int = 0
-    formats: dict[str, int] = {}
-    unreadable: dict[str, int] = {}
-    files: int = 0
-    records: int = 0
-    empty_lines: int = 0
-    dead_letters: dict[str, int] = {}
-    copies: list[tuple[str, str]] = []
-    problems: list[str] = []
-
-    @property
-    def lines(self) -> int:
-        return self.records + self.empty_lines + sum(self.dead_letters.values())
+    counts: Counts = msgspec.field(default_factory=Counts)
+    report: FilesReport = msgspec.field(default_factory=FilesReport)
 
     def add(self, other: "Tally") -> None:
-        self.events += other.events
-        self.files += other.files
-        self.records += other.records
-        self.empty_lines += other.empty_lines
-        for name in ("formats", "unreadable", "dead_letters"):
-            setattr(self, name, dict(Counter(getattr(self, name)) + Counter(getattr(other, name))))
-        self.copies += other.copies
-        self.problems += other.problems
-
-    def hand_over(self, scan: Scan, report: FilesReport) -> None:
-        """Add all of it to the counts and the report of a whole scan."""
-        scan.events += self.events
-        scan.formats.update(self.formats)
-        scan.unreadable.update(self.unreadable)
-        report.files += self.files
-        report.records += self.records
-        report.empty_lines += self.empty_lines
-        report.dead_letters.update(self.dead_letters)
-        report.copies += self.copies
-        report.problems += (problem for problem in self.problems if problem not in report.problems)
-
-
-def taken(scan: Scan, report: FilesReport) -> Tally:
-    """Return what was counted and reported since the last call, and begin anew."""
-    tally = Tally(
-        scan.events,
-        dict(scan.formats),
-        dict(scan.unreadable),
-        report.files,
-        report.records,
-        report.empty_lines,
-        dict(report.dead_letters),
-        list(report.copies),
-        list(report.problems),
-    )
-    scan.events = report.files = report.records = report.empty_lines = 0
-    for counts in (scan.formats, scan.unreadable, report.dead_letters, report.copies, report.problems):
-        counts.clear()
-    return tally
+        self.counts.add(other.counts)
+        self.report.add_report(other.report)
 
 
 class Told(msgspec.Struct, frozen=True, tag=True):
@@ -119,7 +70,7 @@ _encode = msgspec.msgpack.Encoder().encode
 setup_of = msgspec.msgpack.Decoder(Setup).decode
 share_of = msgspec.msgpack.Decoder(Share).decode
 hits_of = msgspec.msgpack.Decoder(list[Hit]).decode
-message_of = msgspec.msgpack.Decoder(Message).decode
+message_of = msgspec.msgpack.Decoder(Message, dec_hook=lambda kind, value: kind(value)).decode  # for Counter
 
 
 def digest_of(rules_digest: str, ids: list[str]) -> str:

@@ -23,12 +23,12 @@ from tocsin.pipeline.scan_messages import (
     Message,
     Ready,
     Setup,
+    Tally,
     Told,
     digest_of,
     frame_of,
     setup_of,
     share_of,
-    taken,
 )
 from tocsin.rules.attack import Attack
 from tocsin.sources.files import FilesSettings, FilesSource
@@ -78,7 +78,7 @@ class _Worker:
         self._matcher = rule_set.matcher
         self._indexes = {rule.id: index for index, rule in enumerate(rule_set.rules)}
         self._normalise = normaliser_of(config)
-        self._events_per_rule = setup.events_per_rule
+        self._carried = setup.carried
         self._spool = spool
         self._answers = answers
         self._source = FilesSource(FilesSettings((), is_stamped=False), None, clock_us)
@@ -90,7 +90,7 @@ class _Worker:
     def read(self, part: Part) -> None:
         """Read a part; tell how far after each batch."""
         begin = self._spool.length
-        scan = Scan(self._normalise, self._matcher, self._events_per_rule)
+        scan = Scan(self._normalise, self._matcher, self._carried)
         for batch in self._batches(part):
             for found in scan.detections(batch):
                 if not found.rule.is_baseline:
@@ -112,7 +112,7 @@ class _Worker:
     def _tell(self, part: Part, scan: Scan, begin: int, is_finished: bool = False) -> None:
         self._spool.flush()
         done = self._source.progress()[0] + self._portion_bytes
-        tally = taken(scan, self._source.report)
+        tally = Tally(scan.counts.take(), self._source.report.take())
         tell(self._answers, Told(part.number, tally, begin, self._spool.length, done, is_finished))
 
 

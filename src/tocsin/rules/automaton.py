@@ -30,7 +30,11 @@ class Automaton:
 
     def find(self, text: bytes) -> list[int]:
         """Return the numbers of the expressions that lie in a text (UTF-8), each once."""
-        self._scan(text, self._on_match)
+        try:
+            self._scan(text, self._on_match)
+        except BaseException:  # a Ctrl-C, too: what it found so far is not of the next text
+            self._found.clear()
+            raise
         if not self._found:
             return []
         found = self._found[:]
@@ -39,7 +43,11 @@ class Automaton:
 
     def finds_any(self, text: bytes) -> bool:
         """Say whether any of the expressions lies in a text."""
-        self._scan(text, self._on_match)
+        try:
+            self._scan(text, self._on_match)
+        except BaseException:  # a Ctrl-C, too: what it found so far is not of the next text
+            self._found.clear()
+            raise
         if not self._found:
             return False
         self._found.clear()

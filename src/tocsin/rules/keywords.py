@@ -49,15 +49,13 @@ class Keywords:
                 self._folded.append((number, test_of(atom.pattern)))
         runs = [_longest_run(atom) for atom in atoms.values()]
         is_always = not all(runs)
-        self._first_look = None if is_always else automata.of({0: (_ESCAPES, _FLAGS), **_expressions(runs)})
+        look = _always if is_always else automata.of({0: (_ESCAPES, _FLAGS), **_expressions(runs)}).finds_any
+        # At the event as it came: what is false says that none of the atoms holds.
+        self.first_look: Callable[[bytes], bool] = probe.keywords(look)
+        # Returns the atoms that hold for an event.
+        self.find: Callable[[View], frozenset[int]] = probe.keywords(self._find)
 
-    @property
-    def first_look(self) -> Callable[[bytes], bool]:
-        """A look at the event as it came: what is false says that none of the atoms holds."""
-        return _always if self._first_look is None else self._first_look.finds_any
-
-    def find(self, seen: View) -> frozenset[int]:
-        """Return the atoms that hold for an event."""
+    def _find(self, seen: View) -> frozenset[int]:
         found = []
         if self._joined:
             joined = seen.joined_texts()

@@ -13,6 +13,9 @@ from tocsin.rules.tree import Holds, atoms_of
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
+_Seen = TypeVar("_Seen")
+
+KEYWORDS = "(keywords)"  # beside the fields, for no field has blanks or brackets in rules
 
 
 @dataclass
@@ -56,7 +59,7 @@ class FieldCost:
     """What looking into the values of a field cost, for all rules together."""
 
     name: str
-    scans: int  # of values that were new; twice where case counts for some atoms
+    scans: int  # of values that were new; twice where case counts for some atoms. Of keywords: looks at events
     us: float
 
 
@@ -77,6 +80,9 @@ class Profile(Probe):
 
     def find(self, name: str, find: Find) -> Find:
         return self.fields.setdefault(name, Cost()).timed(find)
+
+    def keywords(self, look: Callable[[_Seen], _Result]) -> Callable[[_Seen], _Result]:
+        return self.fields.setdefault(KEYWORDS, Cost()).timed(look)
 
     def add_hits(self, rules: Iterable[Rule]) -> None:
         """Count an event that these rules match."""

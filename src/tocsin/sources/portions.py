@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tocsin.event import DEAD_LETTERS
@@ -42,47 +43,39 @@ def batches_of_portion(
 ) -> Iterator[Batch]:
     """Yield the batches of a portion, for a scan: the records of the whole file, but lines count from its beginning."""
     try:
-        raw = FileBytes(found.path)
+        with closing(FileBytes(found.path)) as raw:
+            report.files += begin == 0
+            reader = _reader_of(raw, found, begin, end, limits, clock_us)
+            is_last = False
+            while not is_last and (portion := reader.read()):
+                is_last = portion.is_last
+                report.add(portion)
+                aside = {DEAD_LETTERS: portion.dead_letters} if portion.dead_letters else {}
+                yield Batch(records=portion.records, aside=aside, file=found.name, lines=portion.lines)
     except OSError as error:
         report.add_os_problem(found.name, error)
-        return
-    report.files += begin == 0
-    content = Content(raw)
-    try:
-        origin = _origin_of(found, content.peek(HEAD_BYTES))
-        content.skip_to(begin)
-        raw.end = end
-        reader = LinesReader(
-            content,
-            Trail(0, begin),
-            Place(origin, found.name, is_stamped=False),
-            UTF8,
-            limits,
-            clock_us,
-            offset=begin,
-            passed=0,
-        )
-        is_last = False
-        while not is_last and (portion := reader.read()):
-            is_last = portion.is_last
-            report.add(portion)
-            aside = {DEAD_LETTERS: portion.dead_letters} if portion.dead_letters else {}
-            yield Batch(records=portion.records, aside=aside, file=found.name, lines=portion.lines)
-    except OSError as error:
-        report.add_os_problem(found.name, error)
-    finally:
-        content.close()
 
 
 def lines_between(path: Path, begin: int, end: int) -> int:
-    """Count the lines of a portion that was not read to its end. Raises OSError."""
+    """Count the lines of a portion that was not read to its end, or those before what cannot be read."""
     lines = 0
-    with path.open("rb", buffering=0) as file:
+    with suppress(OSError), path.open("rb", buffering=0) as file:
         file.seek(begin)
         while begin < end and (piece := file.read(min(PIECE_BYTES, end - begin))):
             lines += piece.count(b"\n")
             begin += len(piece)
     return lines
+
+
+def _reader_of(
+    raw: FileBytes, found: Found, begin: int, end: int | None, limits: Limits, clock_us: Clock
+) -> LinesReader:
+    content = Content(raw)
+    origin = _origin_of(found, content.peek(HEAD_BYTES))
+    content.skip_to(begin)
+    raw.end = end
+    place = Place(origin, found.name, is_stamped=False)
+    return LinesReader(content, Trail(0, begin), place, UTF8, limits, clock_us, offset=begin, passed=0)
 
 
 def _origin_of(found: Found, head: bytes) -> bytes:

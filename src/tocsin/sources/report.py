@@ -20,6 +20,28 @@ class FilesReport:
     ignored: list[str] = field(default_factory=list)  # in a folder, under a name that is not a log's
     problems: list[str] = field(default_factory=list)  # which file, what is wrong, what to do
 
+    def take(self) -> "FilesReport":
+        """Return what was reported since the last call, and begin anew."""
+        taken = FilesReport(**vars(self))
+        vars(self).update(vars(FilesReport()))
+        return taken
+
+    def add_report(self, other: "FilesReport") -> None:
+        """Add what another reader reported."""
+        self.files += other.files
+        self.records += other.records
+        self.empty_lines += other.empty_lines
+        self.dead_letters.update(other.dead_letters)
+        self.copies += other.copies
+        self.already_read += other.already_read
+        self.ignored += other.ignored
+        self.problems += (problem for problem in other.problems if problem not in self.problems)
+
+    @property
+    def lines(self) -> int:
+        """The lines read, of files of lines."""
+        return self.records + self.empty_lines + self.dead_letters.total()
+
     def add(self, portion: Portion) -> None:
         self.records += len(portion.records)
         self.empty_lines += portion.empty_lines

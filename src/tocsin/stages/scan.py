@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tocsin.errors import DecodeError
@@ -52,38 +52,64 @@ class Detection:
         }
 
 
+@dataclass
+class Counts:
+    """What was read, and what could not be."""
+
+    events: int = 0
+    formats: Counter[str] = field(default_factory=Counter)
+    unreadable: Counter[str] = field(default_factory=Counter)  # reason -> records
+
+    def take(self) -> "Counts":
+        """Return what was counted since the last call, and begin anew."""
+        taken = Counts(**vars(self))
+        vars(self).update(vars(Counts()))
+        return taken
+
+    def add(self, other: "Counts") -> None:
+        self.events += other.events
+        self.formats.update(other.formats)
+        self.unreadable.update(other.unreadable)
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Which detections carry their event: the first ones of each rule, and of each event its first bytes."""
+
+    per_rule: int = 0
+    event_bytes: int = 0
+
+
 class Scan:
     """Turns batches into detections, and counts what it saw."""
 
-    def __init__(self, normalise: Normalise, matcher: Matcher, events_per_rule: int = 0) -> None:
-        """`events_per_rule`: how many detections of a rule, the first ones, carry their event."""
+    def __init__(self, normalise: Normalise, matcher: Matcher, carried: Carried) -> None:
+        self.counts = Counts()
         self._normalise = normalise
         self._matcher = matcher
-        self._events_per_rule = events_per_rule
+        self._carried = carried
         self._with_event: Counter[str] = Counter()  # rule id -> detections that carried it
-        self.events = 0  # that could be read
-        self.formats: Counter[str] = Counter()
-        self.unreadable: Counter[str] = Counter()  # reason -> records
 
     def detections(self, batch: Batch) -> Iterator[Detection]:
         """Yield the detections of one batch of a file, in the order of its records."""
         place = "record" if batch.file.lower().endswith((".evtx", ".evtx.gz", ".evtx.zst")) else "line"
         for records in batch.aside.values():
-            self.unreadable["too large or damaged"] += len(records)
+            self.counts.unreadable["too large or damaged"] += len(records)
         for record, number in zip(batch.records, batch.lines, strict=True):
             try:
                 event = self._normalise(record.value, record.timestamp_us)
             except DecodeError as error:
-                self.unreadable[error.reason] += 1
+                self.counts.unreadable[error.reason] += 1
                 continue
-            self.events += 1
-            self.formats[event.shape.format] += 1
+            self.counts.events += 1
+            self.counts.formats[event.shape.format] += 1
             for rule in self._matcher.match(event):
                 time = "" if event.time_us is None or event.time_source == "ingest" else iso_utc(event.time_us)
-                json = self._event_for(rule, event) if self._events_per_rule else b""
+                json = self._event_for(rule, event) if self._carried.per_rule else b""
                 event_id = id_of_file_record(record).hex()
                 yield Detection(event_id, time, event.host, batch.file, place, number, rule, json)
 
     def _event_for(self, rule: JudgedRule, event: Event) -> bytes:
         self._with_event[rule.id] += 1
-        return event.json if self._with_event[rule.id] <= self._events_per_rule else b""
+        is_carried = self._with_event[rule.id] <= self._carried.per_rule
+        return event.json[: self._carried.event_bytes] if is_carried else b""

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import config_of, path
+from tocsin.commands.reading import EXIT_INTERRUPTED
 from tocsin.plain import plain
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ examples:
   tocsin rules fetch sigma_core.zip --sha256 HEX        refuse any other bytes than those pinned
 """
 
-EXIT_INTERRUPTED = 130
 _ERRORS_SHOWN = 5
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_preparation, add_reading, config_of, path
+from tocsin.commands.reading import exit_code, notes_of
 from tocsin.errors import ConfigError
 from tocsin.plain import LEVEL_STYLES, console_of_stdout, plain
 
@@ -24,9 +25,6 @@ examples:
   tocsin rules profile logs/ --rules sigma/rules --sort hits      the noisy ones
   tocsin rules profile logs/ --rules sigma/rules --format csv > profile.csv
 """
-
-EXIT_INTERRUPTED = 130
-EXIT_NOTHING_READ = 1
 
 _SORTS: dict[str, Callable[["RuleCost"], float]] = {
     "cost": lambda cost: cost.cost_us,
@@ -67,10 +65,9 @@ def main(parsed: argparse.Namespace) -> int:
         profiler.run(is_stopped, on_batch)
     costs = sorted(profiler.rule_costs(), key=_SORTS[parsed.sort], reverse=True)
     _PRINTERS[parsed.format](costs, profiler.field_costs(), parsed.top)
-    _report(profiler, costs, is_stopped())
-    if is_stopped():
-        return EXIT_INTERRUPTED
-    return 0 if profiler.totals.events else EXIT_NOTHING_READ
+    for note in [*_notes(profiler, costs), *notes_of(profiler.counts, profiler.report, is_stopped)]:
+        print(f"rules profile: {plain(note)}", file=sys.stderr)
+    return exit_code(profiler.counts, is_stopped)
 
 
 def _print_table(costs: Sequence["RuleCost"], fields: Sequence["FieldCost"], top: int) -> None:
@@ -132,22 +129,15 @@ def _cells(cost: "RuleCost") -> tuple[str | int | float, ...]:
     )  # fmt: skip
 
 
-def _report(profiler: "Profiler", costs: Sequence["RuleCost"], is_interrupted: bool) -> None:
-    """Say on standard error what was measured."""
-    totals = profiler.totals
-    seconds = totals.normalise_seconds + totals.match_seconds
+def _notes(profiler: "Profiler", costs: Sequence["RuleCost"]) -> list[str]:
+    """Say what was measured."""
+    events = profiler.counts.events
+    normalise_seconds, match_seconds = profiler.normalising.ns / 1e9, profiler.matching.ns / 1e9
+    seconds = normalise_seconds + match_seconds
     idle = sum(not cost.hits for cost in costs)
-    lines = [
-        f"{totals.events:,} events, {len(costs):,} rules, {idle:,} of which fired on none",
-        f"{totals.normalise_seconds:.2f} s to normalise, {totals.match_seconds:.2f} s to match"
-        + (f": {totals.events / seconds:,.0f} events/s" if seconds else "")
-        + f"; {totals.signatures:,} signatures were new",
+    return [
+        f"{events:,} events of {profiler.report.files:,} files, {len(costs):,} rules, {idle:,} of which fired on none",
+        f"{normalise_seconds:.2f} s to normalise, {match_seconds:.2f} s to match"
+        + (f": {events / seconds:,.0f} events/s" if events else "")
+        + f"; {profiler.signatures:,} signatures were new",
     ]
-    if totals.unreadable:
-        lines.append(f"{totals.unreadable:,} records could not be read")
-    if is_interrupted:
-        lines.append("interrupted: this is what was measured until then")
-    if not totals.events:
-        lines.append("not one event could be read: give .evtx files or JSON Lines, or a folder that holds some")
-    for line in lines:
-        print(f"rules profile: {line}", file=sys.stderr)

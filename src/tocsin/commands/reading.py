@@ -1,0 +1,32 @@
+"""What commands that read files say of what they read, and how they end."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tocsin.sources.report import FilesReport
+    from tocsin.stages.scan import Counts
+
+EXIT_INTERRUPTED = 130
+EXIT_NOTHING_READ = 1
+
+
+def notes_of(counts: "Counts", report: "FilesReport", is_stopped: Callable[[], bool]) -> list[str]:
+    """Say what could not be read, sentence by sentence; file names in it are as they came."""
+    notes = [f"{number:,} records could not be read: {reason}" for reason, number in counts.unreadable.most_common()]
+    if unknown := counts.formats["unknown"]:
+        notes.append(f"{unknown:,} events are of no known format: only rules without a product see them")
+    notes += [f"skipped `{path}`: a copy of `{original}`" for path, original in report.copies]
+    notes += report.problems
+    if is_stopped():
+        notes.append("interrupted: this is what was found until then")
+    if not counts.events:
+        notes.append("not one event could be read: give .evtx files or JSON Lines, or a folder that holds some")
+    return notes
+
+
+def exit_code(counts: "Counts", is_stopped: Callable[[], bool]) -> int:
+    """Return 0 where at least one event was read, whatever was found in it."""
+    if is_stopped():
+        return EXIT_INTERRUPTED
+    return 0 if counts.events else EXIT_NOTHING_READ
