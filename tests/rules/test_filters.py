@@ -69,3 +69,11 @@ def test_a_filter_that_is_wrong_is_reported_and_changes_nothing(text: str, reaso
     rules, errors = loaded(rule_text("A: x"), text)
     assert [reason in error.reason for error in errors] == [True]
     assert Matcher(rules).match(event_of({"A": "x", "User": "admin"})) != ()
+
+
+def test_a_rule_may_have_hundreds_of_filters() -> None:
+    text = "title: Filter {0}\nlogsource: {{product: windows}}\nfilter: {{rules: any, f: {{B: {0}}}, condition: not f}}\n"
+    rules, errors = loaded(rule_text("A: 1", title="Rule"), *(text.format(number) for number in range(700)))
+    assert errors == []
+    matcher = Matcher(rules)
+    assert [bool(matcher.match(event_of({"A": "1", "B": number}))) for number in (699, 0, 700)] == [False, False, True]

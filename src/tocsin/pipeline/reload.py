@@ -2,9 +2,8 @@
 
 import gc
 import logging
-import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +11,14 @@ from tocsin.errors import ConfigError, RuleError
 from tocsin.flow import Batch, Outputs, Step
 from tocsin.pipeline.rules import RuleSet
 from tocsin.plain import plain
+from tocsin.rules.rule_files import State, files_in, state_of
 
 log = logging.getLogger(__name__)
 
 _NAMED = 5  # problems in one sentence
 _JOIN_SECONDS = 5.0
 
-Fingerprint = frozenset[tuple[str, int, int, int, int]]  # path, inode, size, times of change of content and of all
+Fingerprint = frozenset[tuple[str, State]]  # of paths
 
 
 @dataclass(frozen=True)
@@ -133,24 +133,8 @@ class Reloader:
 
 def fingerprint_of(rules: Iterable[Path], files: Iterable[Path]) -> Fingerprint:
     """Tell apart the states of rules (files, or folders of them) and of other files, without reading them."""
-    return frozenset(_states([*(file for path in rules for file in _yaml_files(path)), *map(str, files)]))
-
-
-def _yaml_files(path: Path) -> Iterator[str]:
-    if not os.path.isdir(path):  # noqa: PTH112  (never raises)
-        yield str(path)
-    for parent, _, names in os.walk(path):
-        yield from (os.path.join(parent, name) for name in names if name.endswith((".yml", ".yaml")))  # noqa: PTH118
-
-
-def _states(files: Iterable[str]) -> Iterator[tuple[str, int, int, int, int]]:
-    for file in files:
-        try:
-            found = os.stat(file)  # noqa: PTH116
-        except OSError:  # not there; the loader says so
-            yield file, 0, 0, 0, 0
-        else:
-            yield file, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    found = [*(file for path in rules for file in files_in(path)), *map(str, files)]
+    return frozenset((file, state_of(file)) for file in found)
 
 
 def _sentences(errors: Iterable[RuleError]) -> list[str]:

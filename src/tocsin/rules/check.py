@@ -12,10 +12,11 @@ from tocsin.event import Event
 from tocsin.rules.attack import Attack
 from tocsin.rules.compile import compile_rules
 from tocsin.rules.documents import Document, read_documents
-from tocsin.rules.load import TEST_EVENTS_SUFFIXES, load_rules
+from tocsin.rules.load import load_rules
 from tocsin.rules.match import Matcher
 from tocsin.rules.preparation import UNPREPARED, Preparation
 from tocsin.rules.rule import Rule
+from tocsin.rules.rule_files import TEST_EVENTS_SUFFIXES
 
 Normalise = Callable[[bytes], Event]  # raises DecodeError
 

@@ -28,29 +28,30 @@ class Filter(msgspec.Struct, frozen=True):
 
 def filtered(rules: Sequence[Rule], filters: Iterable[Filter]) -> tuple[list[Rule], list[RuleError]]:
     """Return the rules with the filters that are for them; a filter that is for none of them is an error."""
-    found = list(rules)
-    errors = []
-    for one in filters:
-        is_used = False
-        for number, rule in enumerate(found):
-            if one.is_for(rule):
-                found[number] = _with(rule, one)
-                is_used = True
-        if not is_used:
-            named = "any" if one.rules is None else ", ".join(one.rules)
-            errors.append(RuleError(one.place, f"filter '{one.title}' is for no rule here (rules: {named})"))
-    return found, errors
+    all_filters = list(filters)
+    of_rules = [[one for one in all_filters if one.is_for(rule)] for rule in rules]
+    used = {id(one) for of_rule in of_rules for one in of_rule}
+    errors = [_unused(one) for one in all_filters if id(one) not in used]
+    return [_with(rule, of_rule) for rule, of_rule in zip(rules, of_rules, strict=True)], errors
 
 
 def without_filters(rule: Rule, count: int) -> Rule:
     """Return the rule as it was before so many filters were added."""
-    condition = rule.condition
-    for _ in range(count):
-        assert isinstance(condition, And)
-        condition = condition.of[0]
-    return replace(rule, condition=condition)
+    if not count:
+        return rule
+    assert isinstance(rule.condition, And)
+    return replace(rule, condition=rule.condition.of[0])
 
 
-def _with(rule: Rule, one: Filter) -> Rule:
-    digest = hashlib.sha256(f"{rule.digest} {one.digest}".encode()).hexdigest()[:32]
-    return replace(rule, condition=And((rule.condition, one.condition)), digest=digest)
+def _with(rule: Rule, filters: Sequence[Filter]) -> Rule:
+    if not filters:
+        return rule
+    digest = rule.digest
+    for one in filters:
+        digest = hashlib.sha256(f"{digest} {one.digest}".encode()).hexdigest()[:32]
+    return replace(rule, condition=And((rule.condition, *(one.condition for one in filters))), digest=digest)
+
+
+def _unused(one: Filter) -> RuleError:
+    named = "any" if one.rules is None else ", ".join(one.rules)
+    return RuleError(one.place, f"filter '{one.title}' is for no rule here (rules: {named})")

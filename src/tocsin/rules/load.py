@@ -24,8 +24,9 @@ from tocsin.rules.pack import Pack
 from tocsin.rules.preparation import UNPREPARED, Preparation
 from tocsin.rules.progress import OnProgress, unseen
 from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_duplicates
+from tocsin.rules.rule_files import files_in
 from tocsin.rules.translate import tree_of
-from tocsin.rules.tree import Or, Tree, atoms_of
+from tocsin.rules.tree import Or, Tree
 
 __all__ = ["LEVELS", "Rule", "RuleLogsource", "load_rules", "rule_files", "rules_digest"]
 
@@ -33,7 +34,6 @@ __all__ = ["LEVELS", "Rule", "RuleLogsource", "load_rules", "rule_files", "rules
 DEFAULT_LEVEL = "medium"
 DEFAULT_BASELINE_LEVEL = "informational"
 
-TEST_EVENTS_SUFFIXES = (".events.yml", ".events.yaml")
 
 # Two names of one channel; the source is pySigma's sigma/pipelines/common.py.
 _SERVICE_ALIASES = {"ldap_debug": "ldap", "servicebus-client": "microsoft-servicebus-client"}
@@ -99,9 +99,8 @@ def rule_files(paths: Sequence[Path], errors: list[RuleError]) -> Iterator[Path]
         if not path.exists():
             errors.append(RuleError(str(path), "is not there: give a Sigma rule, or a folder of them"))
             continue
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            is_rule = file.suffix in (".yml", ".yaml") and not file.name.endswith(TEST_EVENTS_SUFFIXES)
-            if (is_rule or file == path) and file.is_file() and file.resolve() not in seen:
+        for file in sorted(map(Path, files_in(path))):
+            if file.is_file() and file.resolve() not in seen:
                 seen.add(file.resolve())
                 yield file
 
@@ -205,7 +204,6 @@ class RuleReader:
         try:
             trees = tuple(tree_of(condition, place, self._variables) for condition in conditions)
             condition = trees[0] if len(trees) == 1 else Or(trees)
-            atoms_of(condition)
         except RecursionError as error:
             raise _error(document, "its condition is nested too deep", "detection", "condition") from error
         return condition

@@ -17,6 +17,7 @@ from tocsin.rules.license import PackLicenses
 from tocsin.rules.pack import Pack, decoded, encoded
 from tocsin.rules.preparation import Preparation
 from tocsin.rules.progress import OnProgress, unseen
+from tocsin.rules.rule_files import files_in, state_of
 
 _KIND = b"tocsin rules 3\n"
 _STATE_KIND = b"tocsin states 1\n"
@@ -84,31 +85,21 @@ def _state(versions: str, files: Sequence[tuple[str, str]]) -> tuple[str, int]:
     digest = hashlib.sha256(versions.encode())
     newest = 0
     for file, license_name in files:
-        try:
-            found = os.stat(file)  # noqa: PTH116
-        except OSError:
-            state: tuple[int, ...] = ()
-        else:
-            # Nobody can set the time of the last change of a file's state (ctime), not even by keeping mtime.
-            state = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-            newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
+        state = state_of(file)
+        newest = max(newest, *state[-2:], 0)
         digest.update(f"\0{file}\0{license_name}\0{state}".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()[:32], newest
 
 
 def _files(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
-    """Yield the files that rules may be in, each with the licence of its pack; thousands are quicker as text."""
+    """Yield the files that rules may be in, each with the licence of its pack."""
     licenses = PackLicenses()
     for path in paths:
-        if not path.is_dir():
-            yield str(path), licenses.of(path.parent)
-            continue
-        for parent, folders, names in os.walk(path):
-            folders.sort()
-            license_name = licenses.of(Path(parent))
-            for name in sorted(names):
-                if name.endswith((".yml", ".yaml")):
-                    yield os.path.join(parent, name), license_name  # noqa: PTH118
+        parent, license_name = "", ""
+        for file in files_in(path):
+            if (folder := os.path.dirname(file)) != parent or not license_name:  # noqa: PTH120
+                parent, license_name = folder, licenses.of(Path(folder))
+            yield file, license_name
 
 
 def _content(file: str) -> bytes:

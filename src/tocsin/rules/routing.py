@@ -1,7 +1,8 @@
 """Choose the rules that events of a kind may match: by log source, then by event id."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from tocsin.cores import cores
 from tocsin.event import Logsource
@@ -16,6 +17,8 @@ from tocsin.rules.references import References
 from tocsin.rules.rule import Rule, RuleLogsource
 from tocsin.rules.text import fold
 from tocsin.rules.tree import Holds, compiled, necessary
+
+_Made = TypeVar("_Made")
 
 _FEW_COLUMNS = 8  # are made before threads have begun
 _MAX_REMEMBERED_CODE = 64  # characters: a longer event id is hostile
@@ -152,27 +155,17 @@ class Routing:
             by_witness=self._by_witness,
             columns={name: self._columns[name] for name in names},
             constants=constants,
-            references=self._references_for(asked.intersection(self.atoms.references)),
-            keywords=self._keywords_for(asked.intersection(self.atoms.keywords)),
+            references=_made(self._references, self._new_references, asked.intersection(self.atoms.references)),
+            keywords=_made(self._keywords, self._new_keywords, asked.intersection(self.atoms.keywords)),
         )
 
-    def _references_for(self, numbers: frozenset[int]) -> References | None:
-        if not numbers:
-            return None
-        references = self._references.get(numbers)
-        if references is None:
-            atoms = {number: self.atoms.references[number] for number in numbers}
-            references = self._references[numbers] = References(atoms, self._symbols)
-        return references
+    def _new_references(self, numbers: frozenset[int]) -> References:
+        return References({number: self.atoms.references[number] for number in numbers}, self._symbols)
 
-    def _keywords_for(self, numbers: frozenset[int]) -> Keywords | None:
-        if not numbers:
-            return None
-        keywords = self._keywords.get(numbers)
-        if keywords is None:
-            atoms = {number: self.atoms.keywords[number] for number in numbers}
-            keywords = self._keywords[numbers] = Keywords(atoms, self._automata, self._count_timeout, self._probe)
-            self._automata.save()
+    def _new_keywords(self, numbers: frozenset[int]) -> Keywords:
+        atoms = {number: self.atoms.keywords[number] for number in numbers}
+        keywords = Keywords(atoms, self._automata, self._count_timeout, self._probe)
+        self._automata.save()
         return keywords
 
     def _strongest(self, rules: Sequence[Rule]) -> list[frozenset[int] | None]:
@@ -182,3 +175,12 @@ class Routing:
 
     def _count_timeout(self, number: int) -> None:
         self._symbols.timeouts[number] += 1
+
+
+def _made(
+    known: dict[frozenset[int], _Made], make: Callable[[frozenset[int]], _Made], numbers: frozenset[int]
+) -> _Made | None:
+    """Return what finds these atoms, made when first asked for; None for no atoms."""
+    if numbers and numbers not in known:
+        known[numbers] = make(numbers)
+    return known.get(numbers)

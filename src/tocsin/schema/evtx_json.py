@@ -1,10 +1,10 @@
 """Read an EVTX record written as JSON: `Event` with `System` and `EventData` or `UserData`, as the XML has them."""
 
 from collections.abc import Iterator
-from gc import is_tracked
 from operator import itemgetter
 from typing import Any
 
+from tocsin.schema.containers import may_hold_containers
 from tocsin.schema.native import Native, text
 
 TIMES = (("SystemTime", True), ("UtcTime", True))
@@ -40,8 +40,9 @@ def read_evtx_json(record: dict[str, Any]) -> Native:
 def payload_of(event: dict[str, Any]) -> dict[str, Any]:
     """Return the event's own fields. What is returned may be part of the event."""
     payload = event.get("EventData")
-    # The collector does not track a dict that has no container in it: that is known without a look at its values.
-    if type(payload) is dict and (not is_tracked(payload) or _CONTAINERS.isdisjoint(map(type, payload.values()))):
+    if type(payload) is dict and (
+        not may_hold_containers(payload) or _CONTAINERS.isdisjoint(map(type, payload.values()))
+    ):
         return payload
     fields: dict[str, Any] = {}
     for name in _PAYLOADS:

@@ -1,13 +1,13 @@
 """Parse the bytes of a record: JSON that every later reader accepts, or an error that says why not."""
 
 import re
-from gc import is_tracked  # false for a dict without any container in it
 from itertools import chain
 from typing import Any
 
 import orjson
 
 from tocsin.errors import DecodeError
+from tocsin.schema.containers import may_hold_containers
 
 MAX_DEPTH = 500  # objects and arrays within one another
 _FEW = 20  # arrays: the other levels are objects
@@ -42,7 +42,7 @@ def parse(raw: bytes) -> tuple[dict[str, Any], bytes, tuple[str, ...]]:
         _refuse_too_deep(parsed)
         hint = "; `jq -c '.[]'` writes its elements a line each" if type(parsed) is list else ""
         raise DecodeError("not_an_object", f"the record is JSON, but {_KINDS[type(parsed)]} instead of an object{hint}")
-    if is_tracked(parsed) and len(raw) > _SHORT and _may_be_too_deep(parsed, raw):
+    if may_hold_containers(parsed) and len(raw) > _SHORT and _may_be_too_deep(parsed, raw):
         _refuse_too_deep(parsed)
     return parsed, raw, flags
 
@@ -59,8 +59,8 @@ _KINDS: dict[type, str] = {
 
 def _may_be_too_deep(parsed: dict[str, Any], raw: bytes) -> bool:
     if len(parsed) > _WIDE:  # mostly a flat event, with a list of tags
-        inner = [*filter(is_tracked, parsed.values())]
-        if dict not in map(type, inner) and not any(map(is_tracked, chain.from_iterable(inner))):
+        inner = [*filter(may_hold_containers, parsed.values())]
+        if dict not in map(type, inner) and not any(map(may_hold_containers, chain.from_iterable(inner))):
             return False
     # Splitting counts brackets faster than counting does.
     if b"[" in raw and len(raw.split(b"[", _FEW)) > _FEW:
