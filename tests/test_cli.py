@@ -3,15 +3,18 @@
 import json
 import os
 import pty
+import re
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
-from tests.command import query, tocsin
+from tests.command import query, start_tocsin, tocsin
 from tests.rules.writing import rule_text
 from tests.windows_events import flat_lines
 
@@ -262,3 +265,78 @@ def test_a_bar_on_a_terminal_shows_how_far_new_rules_are(tmp_path: Path) -> None
     assert b"reading rules" in shown
     assert b"30/30" in shown
     assert b"compiling rules" in shown
+
+
+@pytest.mark.parametrize("format_name", ["csv", "html", "jsonl", "table"])
+def test_output_for_which_there_is_no_room_is_said_in_one_line(tmp_path: Path, format_name: str) -> None:
+    (tmp_path / "rule.yml").write_text(rule_text("EventID: 1"))
+    (tmp_path / "events.jsonl").write_bytes(flat_lines(1)[0])
+    command = f"{sys.executable} -m tocsin scan events.jsonl --rules rule.yml --format {format_name} >/dev/full"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (75, "tocsin: No space left on device"), done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_while_rules_are_loaded_is_said_in_one_line(tmp_path: Path, number: signal.Signals) -> None:
+    for rule in range(3_000):
+        (tmp_path / f"{rule}.yml").write_text(rule_text(f"CommandLine|contains: text {rule}", title=f"Rule {rule}"))
+    check = start_tocsin("rules", "check", ".", cwd=tmp_path)
+    time.sleep(1.5)
+    check.send_signal(number)
+    assert check.wait(30) == 130
+    assert (tmp_path / "output.txt").read_text().splitlines() == ["tocsin: interrupted"]
+
+
+def test_json_on_a_terminal_has_no_control_and_no_bidirectional_characters(tmp_path: Path) -> None:
+    hostile = "\x9b31mred\u202eabc\U000e0041"
+    (tmp_path / "rule.yml").write_text(rule_text("EventID: 1", title=f"A {hostile}"), "utf-8")
+    event = json.loads(flat_lines(1)[0]) | {"Hostname": hostile}
+    (tmp_path / "events.jsonl").write_text(json.dumps(event))
+    for arguments in (
+        ("scan", "events.jsonl", "--rules", "rule.yml", "--format", "jsonl"),
+        ("rules", "list", "rule.yml", "--json"),
+        ("rules", "explain", "rule.yml", "--event", "events.jsonl:1", "--json"),
+        ("rules", "profile", "events.jsonl", "--rules", "rule.yml", "--format", "jsonl"),
+    ):
+        done = tocsin(*arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert not re.search("[\x7f-\x9f\u202e\U000e0041]", done.stdout), arguments
+        assert f"A {hostile}" in json.dumps(json.loads(done.stdout), ensure_ascii=False)
+
+
+def test_a_path_in_an_error_is_harmless_to_a_terminal(tmp_path: Path) -> None:
+    folder = tmp_path / "d\x1b[31m\u202e"
+    folder.mkdir()
+    (folder / "bad.yml").write_text(rule_text("A|containz: x"))
+    done = tocsin("scan", folder, "--rules", folder, cwd=tmp_path)
+    assert (done.returncode, "\x1b" in done.stderr, "\\x1b[31m\\u202e/bad.yml" in done.stderr) == (2, False, True)
+
+
+def test_a_rule_file_nested_without_end_is_reported_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "deep.yml").write_text("title: x\na: " + "[" * 100_000)
+    done = tocsin("rules", "check", "deep.yml", cwd=tmp_path)
+    assert (
+        done.returncode,
+        "deep.yml:2: is not valid YAML: lists and maps are nested" in done.stdout + done.stderr,
+    ) == (1, True)
+
+
+def test_a_rule_by_its_file_is_explained_with_the_filters_of_the_folder(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    (rules / "good.yml").write_text(rule_text("EventID: 1", title="Good"))
+    exception = {"rules": "any", "f": {"Image|contains": "\\"}, "condition": "not f"}
+    filter_text = {"title": "Ours", "logsource": {"product": "windows"}, "filter": exception}
+    (rules / "filter.yml").write_text(json.dumps(filter_text))
+    (tmp_path / "events.jsonl").write_bytes(flat_lines(1)[0])
+    for named in ("rules/good.yml", "Good"):
+        done = tocsin("rules", "explain", named, "--rules", "rules", "--event", "events.jsonl:1", cwd=tmp_path)
+        assert (done.returncode, "- filter: Ours" in done.stdout) == (1, True), done.stdout + done.stderr
+
+
+def test_a_reader_that_goes_ends_a_command_as_a_pipe_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tocsin", "rules", "list"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
+        assert listing.stdout and listing.stderr
+        listing.stdout.close()
+        assert (listing.wait(60), listing.stderr.read()) == (128 + signal.SIGPIPE, b"")

@@ -26,6 +26,7 @@ _LAYERS = (
         "child",
         "cores",
         "frames",
+        "yaml_text",
     },
 )
 _MAY_IMPORT_SIBLINGS = _LAYERS[3] | _LAYERS[6]

@@ -1,18 +1,22 @@
 """The command line: one parser, one module in `commands` for each command."""
 
 import argparse
+import errno
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
 from tocsin import __version__
 from tocsin.commands import classify, config, lag, maintain, produce, query, rules, run, scan, stats, store
 from tocsin.commands.options import add_command
-from tocsin.errors import ConfigError, DeliveryError
-from tocsin.supervisor import EXIT_AGAIN, EXIT_CONFIG
+from tocsin.errors import ConfigError, DeliveryError, RuleError
+from tocsin.plain import plain
+from tocsin.supervisor import EXIT_AGAIN, EXIT_CONFIG, EXIT_INTERRUPTED
 
 EXIT_FAILED = 1
+EXIT_PIPE = 128 + 13  # as if SIGPIPE had ended it
 
 _DESCRIPTION = "Security events in, MITRE ATT&CK verdicts out; nothing lost on the way."
 _EXAMPLES = """\
@@ -28,27 +32,48 @@ _COMMANDS = (run, produce, classify, store, maintain, scan, stats, lag, query, r
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return its exit code: 0 done, 1 found problems, 2 refused its settings, 75 try again."""
+    """Run one command; return its exit code: 0 done, 1 problems, 2 settings refused, 75 try again, 130 stopped."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    if not getattr(parsed, "supervised", False):  # until a command says otherwise, SIGTERM is what Ctrl-C is
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code: int = parsed.main(parsed)
+        sys.stdout.flush()
     except ConfigError as error:
-        for problem in error.problems:
-            print(f"tocsin: {problem}", file=sys.stderr)
+        _say(*error.problems)
+        return EXIT_CONFIG
+    except RuleError as error:
+        _say(str(error))
         return EXIT_CONFIG
     except DeliveryError as error:
-        print(f"tocsin: {error}", file=sys.stderr)
+        _say(str(error))
         return EXIT_AGAIN
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return EXIT_INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FAILED
+        _forget_output()
+        return EXIT_PIPE
     except OSError as error:
+        _forget_output()
         where = f"`{error.filename}`: " if error.filename is not None else ""
-        print(f"tocsin: {where}{error.strerror or error}", file=sys.stderr)
-        return EXIT_FAILED
+        _say(f"{where}{error.strerror or error}")
+        return EXIT_AGAIN if error.errno in (errno.ENOSPC, errno.EDQUOT) else EXIT_FAILED
     return code
+
+
+def _say(*problems: str) -> None:
+    """Print what is wrong: names of files and texts of rules in it are harmless to a terminal, and lines stay lines."""
+    for problem in problems:
+        lines = "\n".join(map(plain, problem.split("\n")))
+        print(f"tocsin: {lines}", file=sys.stderr)
+
+
+def _forget_output() -> None:
+    """Let what is still to be written go nowhere: it would fail once more at our end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

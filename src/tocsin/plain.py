@@ -1,5 +1,6 @@
 """Make text from logs harmless to a terminal: nothing in it can move the cursor, colour or reorder what is read."""
 
+import json
 import re
 import sys
 from typing import TYPE_CHECKING, TextIO
@@ -23,6 +24,16 @@ def plain(text: str, width: int | None = None) -> str:
     """Return the text with unsafe characters written as `\\xNN` or `\\uNNNN`, cut to `width` characters with `…`."""
     shown = _UNSAFE.sub(_escaped, text)
     return shown if width is None or len(shown) <= width else shown[: width - 1] + "…"
+
+
+def plain_json(text: bytes) -> bytes:
+    """Return JSON that is harmless to a terminal: unsafe characters are written as JSON's escapes."""
+    return text if text.isascii() and b"\x7f" not in text else _UNSAFE.sub(_json_escape, text.decode()).encode()
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    character = match.group()
+    return character if character == "\n" else json.dumps(character)[1:-1]
 
 
 def _escaped(match: re.Match[str]) -> str:

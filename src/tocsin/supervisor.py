@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 Workers = Mapping[str, Sequence[str]]  # name -> arguments
 
 EXIT_CONFIG = 2  # the stage refused to start: starting it again would not help
+EXIT_INTERRUPTED = 130  # by a signal that asked for it
 EXIT_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: something outside did not let it start, such as a full disk
 
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)

@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.command import tocsin
+from tests.command import start_tocsin, tocsin
 from tests.rules.writing import rule_text
 from tests.windows_events import flat_lines
 
@@ -199,6 +200,60 @@ def test_output_gets_its_name_when_it_is_whole(tmp_path: Path, logs: Path, rules
     assert tocsin(*arguments, cwd=tmp_path).returncode == 2
     assert (tmp_path / "found.txt").read_bytes() == whole
     assert sorted(path.name for path in tmp_path.iterdir()) == ["found.txt", "logs", "rules"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--output", "logs/e-small.jsonl"), "--output: `logs/e-small.jsonl` is read here, and would be lost"),
+        (("--navigator", "rules/whoami.yml"), "--navigator: `rules/whoami.yml` is read here, and would be lost"),
+        (("--output", "same.txt", "--navigator", "./same.txt"), "`same.txt` is the file of --output, too"),
+    ],
+)
+def test_no_output_takes_the_place_of_an_input_or_of_another_output(
+    tmp_path: Path, logs: Path, rules: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    before = [path.read_bytes() for path in (logs / "e-small.jsonl", rules / "whoami.yml")]
+    done = tocsin("scan", "logs", *arguments, "--rules", "rules", cwd=tmp_path)
+    assert (done.returncode, reason in done.stderr) == (2, True), done.stderr
+    assert [path.read_bytes() for path in (logs / "e-small.jsonl", rules / "whoami.yml")] == before
+    assert not (tmp_path / "same.txt").exists()
+
+
+def test_where_nothing_could_be_read_the_output_of_before_stays(tmp_path: Path, rules: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "found.txt").write_text("before")
+    done = tocsin("scan", "empty", "--rules", rules, "--output", "found.txt", cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "found.txt").read_text()) == (1, "before")
+    assert len(list(tmp_path.glob(".found*"))) == 0
+
+
+def test_an_interrupted_scan_leaves_the_output_of_before_and_what_it_found_beside_it(
+    tmp_path: Path, rules: Path
+) -> None:
+    (tmp_path / "found.txt").write_text("before")
+    lines = b"\n".join(flat_lines(1200)) + b"\n"
+    with (tmp_path / "a.jsonl").open("wb") as log:
+        for _ in range(100):
+            log.write(lines)
+    arguments = ("scan", "a.jsonl", "--rules", rules, "--format", "jsonl", "--output", "found.txt", "--workers", "1")
+    scan = start_tocsin(*arguments, cwd=tmp_path)
+    while not any(path.stat().st_size for path in tmp_path.glob(".found.txt.*")):
+        assert scan.poll() is None, (tmp_path / "output.txt").read_text()
+        time.sleep(0.01)
+    scan.send_signal(signal.SIGINT)
+    assert scan.wait(60) == 130
+    assert (tmp_path / "found.txt").read_text() == "before"
+    found = (tmp_path / "found.txt.partial").read_text().splitlines()
+    assert [json.loads(line)["rule"]["title"] for line in found][:1] == ["notepad"]
+    assert "what was found until then is in" in (tmp_path / "output.txt").read_text()
+
+
+def test_the_first_record_that_cannot_be_read_is_named_whoever_reads_it(logs: Path, rules: Path) -> None:
+    for workers in (1, 3):
+        scanner = scanner_of([logs], rules, workers)
+        list(scanner.detections(lambda: False, lambda: None))
+        assert scanner.scan.counts.first_unreadable == {"not_json": (str(logs / "c-broken.jsonl"), "102")}
 
 
 def test_output_that_is_there_keeps_its_permissions(tmp_path: Path, logs: Path, rules: Path) -> None:

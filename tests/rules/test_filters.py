@@ -72,7 +72,9 @@ def test_a_filter_that_is_wrong_is_reported_and_changes_nothing(text: str, reaso
 
 
 def test_a_rule_may_have_hundreds_of_filters() -> None:
-    text = "title: Filter {0}\nlogsource: {{product: windows}}\nfilter: {{rules: any, f: {{B: {0}}}, condition: not f}}\n"
+    text = (
+        "title: Filter {0}\nlogsource: {{product: windows}}\nfilter: {{rules: any, f: {{B: {0}}}, condition: not f}}\n"
+    )
     rules, errors = loaded(rule_text("A: 1", title="Rule"), *(text.format(number) for number in range(700)))
     assert errors == []
     matcher = Matcher(rules)

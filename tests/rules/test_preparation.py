@@ -117,7 +117,7 @@ def test_what_a_pipeline_refuses_is_reported_of_the_rule(tmp_path: Path) -> None
     "text", ["transformations: [{type: nothing}]", "- a", "a: [", "transformations: [{type: command_placeholders}]"]
 )
 def test_a_pipeline_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(ConfigError, match=r"pipeline: `p\.yml` is not one of pySigma's"):
+    with pytest.raises(ConfigError, match=r"pipeline: `p\.yml` (is not|must be)"):
         load_rules([tmp_path], ATTACK, preparation=Preparation({}, (("p.yml", text),)))
 
 

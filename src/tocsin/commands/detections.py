@@ -7,7 +7,7 @@ from typing import TextIO
 
 import orjson
 
-from tocsin.plain import LEVEL_STYLES, console_of, plain
+from tocsin.plain import LEVEL_STYLES, console_of, plain, plain_json
 from tocsin.sinks.cells import safe_cell
 from tocsin.stages.scan import Detection
 from tocsin.verdict import LEVELS
@@ -26,7 +26,7 @@ def print_jsonl(detections: Iterable[Detection], tactic_names: Mapping[str, str]
     count = 0
     for detection in detections:
         count += 1
-        out.buffer.write(orjson.dumps(detection.as_object(tactic_names)) + b"\n")
+        out.buffer.write(plain_json(orjson.dumps(detection.as_object(tactic_names))) + b"\n")
         out.buffer.flush()
     return count
 

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,8 @@ def new_file(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"there is no folder `{file.parent}` for `{file.name}`: make it first")
     if file.exists() and not file.is_file():
         raise argparse.ArgumentTypeError(f"`{file}` is no file")
+    if not os.access(file.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"`{file}` cannot be written: the folder may not be changed")
     return file
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from tocsin.commands.options import add_places, config_of
-from tocsin.plain import console_of_stdout, plain
+from tocsin.plain import console_of_stdout, plain, plain_json
 
 HELP = "ask the store in SQL"
 EXAMPLES = """\
@@ -58,7 +58,7 @@ def _print_json(names: list[str], rows: list[tuple[object, ...]]) -> None:
         written = orjson.dumps(objects, default=_as_json, option=options)
     except TypeError:  # a number of more than 64 bits
         written = json.dumps(objects, default=_as_json, indent=2, ensure_ascii=False).encode()
-    sys.stdout.buffer.write(written + b"\n")
+    sys.stdout.buffer.write(plain_json(written) + b"\n")
 
 
 def _distinct(names: list[str]) -> list[str]:

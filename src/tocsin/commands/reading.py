@@ -3,20 +3,29 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tocsin.supervisor import EXIT_INTERRUPTED
+
 if TYPE_CHECKING:
     from tocsin.sources.report import FilesReport
     from tocsin.stages.scan import Counts
 
-EXIT_INTERRUPTED = 130
 EXIT_NOTHING_READ = 1
+
+_NAMED = 5
 
 
 def notes_of(counts: "Counts", report: "FilesReport", is_stopped: Callable[[], bool]) -> list[str]:
     """Say what could not be read, sentence by sentence; file names in it are as they came."""
-    notes = [f"{number:,} records could not be read: {reason}" for reason, number in counts.unreadable.most_common()]
+    notes = [
+        f"{number:,} records could not be read: {reason}, the first at {':'.join(counts.first_unreadable[reason])}"
+        for reason, number in counts.unreadable.most_common()
+    ]
     if unknown := counts.formats["unknown"]:
         notes.append(f"{unknown:,} events are of no known format: only rules without a product see them")
     notes += [f"skipped `{path}`: a copy of `{original}`" for path, original in report.copies]
+    if report.ignored:
+        names = ", ".join(report.ignored[:_NAMED]) + (", …" if len(report.ignored) > _NAMED else "")
+        notes.append(f"{len(report.ignored):,} files were ignored, whose names are not those of logs: {names}")
     notes += report.problems
     if is_stopped():
         notes.append("interrupted: this is what was found until then")

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_preparation, add_reading, add_setting, config_of, new_file, path
@@ -52,7 +53,7 @@ def main(parsed: argparse.Namespace) -> int:
     if not parsed.paths:
         raise ConfigError("scan: what to scan? Give PATH before --rules, which takes all that follows it")
     from tocsin.commands.detections import PRINTERS
-    from tocsin.commands.output import open_output
+    from tocsin.commands.output import open_output, refuse_overwriting
     from tocsin.commands.page import CARRIED, print_page
     from tocsin.commands.progress import bar_for_rules, bar_of_bytes
     from tocsin.pipeline.scan import NO_EVENTS, open_scan, write_scan_layer
@@ -62,13 +63,16 @@ def main(parsed: argparse.Namespace) -> int:
     with bar_for_rules() as on_progress:
         carried = CARRIED if is_page else NO_EVENTS
         scanner = open_scan(config, parsed.paths, parsed.rules, carried, on_progress=on_progress)
+    read = [*scanner.files, *(Path(rule.path) for rule in scanner.rule_set.rules)]
+    given = [*config["classify.variables"], *config["classify.pipelines"], *config["classify.formats"]]
+    refuse_overwriting({"--output": parsed.output, "--navigator": parsed.navigator}, [*read, *given])
     for error in scanner.rule_set.errors:
         print(f"scan: rule left out: {plain(str(error))}", file=sys.stderr)
     is_stopped = StopSignal(is_supervised=False)
     lowest = LEVELS.index(parsed.level)
     print_all = partial(print_page, notes=partial(_notes, scanner, is_stopped)) if is_page else PRINTERS[parsed.format]
     with (
-        open_output(parsed.output) as out,
+        open_output(parsed.output, partial(_final, scanner, is_stopped)) as out,
         bar_of_bytes("scanning", scanner.progress) as on_batch,
         closing(scanner.detections(is_stopped, on_batch)) as detections,
     ):
@@ -81,6 +85,15 @@ def main(parsed: argparse.Namespace) -> int:
     for note in _notes(scanner, is_stopped, count):
         print(f"scan: {plain(note)}", file=sys.stderr)
     return exit_code(scanner.scan.counts, is_stopped)
+
+
+def _final(scanner: "Scanner", is_stopped: Callable[[], bool], target: Path) -> Path | None:
+    """Say which name the output gets: what is not whole takes no other file's place."""
+    if is_stopped():
+        found = target.with_name(f"{target.name}.partial")
+        print(f"scan: what was found until then is in `{plain(str(found))}`", file=sys.stderr)
+        return found
+    return target if scanner.scan.counts.events else None
 
 
 def _counted(detections: "Iterable[Detection]", fired: Counter[str]) -> "Iterator[Detection]":

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tocsin.commands.options import add_places, config_of, new_file
+from tocsin.plain import plain_json
 from tocsin.verdict import LEVELS
 
 HELP = "statistics of the store: table and picture"
@@ -64,7 +65,7 @@ def main(parsed: argparse.Namespace) -> int:
     if parsed.json:
         import orjson
 
-        sys.stdout.buffer.write(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2) + b"\n")
+        sys.stdout.buffer.write(plain_json(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2)) + b"\n")
     else:
         print_statistics(statistics)
     if parsed.navigator:

@@ -30,6 +30,7 @@ class Coverage:
     rules: Sequence[Rule]  # detections
     starved: Sequence[Starved]
     events: int | None  # of the logs that were read; None: it was asked of all formats that are known
+    problems: Sequence[str] = ()  # which logs could not be read
 
 
 def coverage(config: Config, rules: Sequence[Path], logs: Sequence[Path], is_stopped: Callable[[], bool]) -> Coverage:
@@ -39,17 +40,18 @@ def coverage(config: Config, rules: Sequence[Path], logs: Sequence[Path], is_sto
     detections = [rule for rule in rule_set.rules if not rule.is_baseline]
     sources: Mapping[Logsource, Collection[str] | None] = dict.fromkeys(routable_logsources())
     events = None
+    problems: Sequence[str] = ()
     if logs:
-        sources, events = _seen_in(config, logs, is_stopped)
-        if not events:
-            raise ConfigError("--logs: not one event could be read there")
-    return Coverage(attack, detections, starved(detections, sources), events)
+        sources, events, problems = _seen_in(config, logs, is_stopped)
+        if not events and not is_stopped():
+            raise ConfigError("--logs: not one event could be read there", *problems)
+    return Coverage(attack, detections, starved(detections, sources), events, problems)
 
 
 def _seen_in(
     config: Config, logs: Sequence[Path], is_stopped: Callable[[], bool]
-) -> tuple[dict[Logsource, Collection[str] | None], int]:
-    """Return the log sources of events with the names of their fields, and how many events there were."""
+) -> tuple[dict[Logsource, Collection[str] | None], int, Sequence[str]]:
+    """Return the log sources of events with the names of their fields, how many events there were, and problems."""
     normalise = normaliser_of(config)
     names: dict[Logsource, set[str]] = {}
     events = 0
@@ -67,7 +69,7 @@ def _seen_in(
                     known.update(event.fields, event.overlay)
     finally:
         source.close()
-    return dict(names), events
+    return dict(names), events, source.report.problems
 
 
 def write_coverage_layer(found: Coverage, path: Path) -> None:

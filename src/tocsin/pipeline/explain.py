@@ -1,11 +1,11 @@
 """Find a rule and an event, and explain what the engine says of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tocsin.config import Config
 from tocsin.errors import ConfigError, DecodeError
-from tocsin.event import Event, Stamp
+from tocsin.event import Event
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of, user_cache
 from tocsin.rules.attack import Attack
@@ -21,22 +21,24 @@ def explain_rule(config: Config, named: str, rules: Sequence[Path], place: str) 
     """Explain a rule, by id, title or file, and the event at FILE:LINE. Raises ConfigError, RuleError, DecodeError."""
     attack, preparation = Attack.load(), preparation_of(config)
     file = Path(named)
-    if file.is_file():
-        rules, builtin = [file], False
-    else:
-        builtin = not rules
-    rule_set = load_rule_set(attack, rules, builtin, user_cache(), preparation)
+    if file.is_file() and not any(map(_is_within(file), rules)):
+        rules = [file, *rules]  # filters are among the others
+    rule_set = load_rule_set(attack, rules, not rules, user_cache(), preparation)
     rule = _rule_named(named, rule_set.rules)
     filters = [one for one in rule_set.filters if one.is_for(rule)]
     return explain(rule, filters, _event_at(config, place), attack, preparation)
 
 
+def _is_within(file: Path) -> Callable[[Path], bool]:
+    return lambda folder: file.resolve().is_relative_to(folder.resolve())
+
+
 def _rule_named(named: str, rules: Sequence[Rule]) -> Rule:
     """Return the rule with that id or title, or whose title holds the text, or the only one of that file."""
-    wanted = named.lower()
+    wanted, file = named.lower(), Path(named).resolve()
     for found in (
         [rule for rule in rules if wanted in (rule.id.lower(), rule.title.lower())],
-        [rule for rule in rules if wanted in rule.title.lower() or Path(rule.path) == Path(named)],
+        [rule for rule in rules if wanted in rule.title.lower() or Path(rule.path).resolve() == file],
     ):
         if len(found) == 1:
             return found[0]
@@ -54,15 +56,14 @@ def _event_at(config: Config, place: str) -> Event:
     path = Path(name)
     if not path.is_file():
         raise ConfigError(f"--event: there is no file `{path}`")
-    source = FilesSource(FilesSettings((path,)), None, clock_us)
+    source = FilesSource(FilesSettings((path,), is_stamped=False), None, clock_us)
     try:
         while (batch := source.read()) is not None:
             for record, line in zip(batch.records, batch.lines, strict=True):
                 if line == int(number):
-                    stamp = Stamp.of(record)
-                    return normaliser_of(config)(record.value, stamp.ingest_us if stamp else clock_us())
+                    return normaliser_of(config)(record.value, record.timestamp_us)
     except DecodeError as error:
         raise ConfigError(f"--event: `{place}` cannot be read as an event: {error}") from error
     finally:
         source.close()
-    raise ConfigError(f"--event: there is no event at `{place}`")
+    raise ConfigError(f"--event: there is no event at `{place}`", *source.report.problems)

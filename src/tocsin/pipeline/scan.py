@@ -31,6 +31,7 @@ class Scanner:
     rule_set: RuleSet
     source: FilesSource
     scan: Scan
+    files: Sequence[Path]  # that are read
     crew: Crew | None = None  # reads the files, where more than one process does
 
     @property
@@ -83,11 +84,13 @@ def open_scan(
     files = source.files()
     workers = config["scan.workers"] or workers_for(sum(found.size for found in files), _BYTES_PER_WORKER)
     shares = shares_of(files, portion_bytes) if workers > 1 else []
+    read = [found.path for found in files]
     if len(shares) <= 1:
-        return Scanner(attack, rule_set, source, scan)
+        return Scanner(attack, rule_set, source, scan, read)
     source.leave_files()
     setup = Setup(path_bytes(rules), carried)
-    return Scanner(attack, rule_set, source, scan, Crew(workers, shares, setup, rule_set, config.as_environment()))
+    crew = Crew(workers, shares, setup, rule_set, config.as_environment())
+    return Scanner(attack, rule_set, source, scan, read, crew)
 
 
 def write_scan_layer(scanner: Scanner, fired: Mapping[str, int], path: Path) -> None:

@@ -136,10 +136,7 @@ class Crew:
             on_look()
 
     def _next_frame(self, part: Part, found: _Found) -> Iterator[Detection]:
-        if part.begin and self._uncounted:
-            for before in self._uncounted:
-                self._lines += lines_between(before.found.path, before.begin, before.begin + before.size)
-            self._uncounted.clear()
+        self._count_lines()
         spool = found.worker.spool.fileno()
         size = length_of(_read_at(spool, found.read, LENGTH_BYTES))
         hits = hits_of(_read_at(spool, found.read + LENGTH_BYTES, size))
@@ -149,9 +146,17 @@ class Crew:
             number = hit.number + self._lines
             yield Detection(hit.event_id, hit.time, hit.host, part.name, hit.place, number, rule, hit.event)
 
+    def _count_lines(self) -> None:
+        for before in self._uncounted:
+            self._lines += lines_between(before.found.path, before.begin, before.begin + before.size)
+        self._uncounted.clear()
+
     def _hand_over(self, part: Part, scan: Scan, report: FilesReport) -> None:
         found = self._found.pop(part.number, None)
         if found:
+            if part.begin and found.tally.counts.first_unreadable:
+                self._count_lines()
+                found.tally.counts.move_lines(self._lines)
             scan.counts.add(found.tally.counts)
             report.add_report(found.tally.report)
         if found and found.is_finished and not found.tally.report.problems:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tocsin.errors import RuleError
+from tocsin.yaml_text import refuse_too_deep
 
 _MAX_NODES = 100_000  # of a document with its aliases; the largest rule of SigmaHQ has 5,000
 
@@ -63,6 +64,10 @@ def read_documents(path: Path) -> Iterator[Document]:
         raise RuleError(str(path), f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise RuleError(str(path), f"is not UTF-8 (byte {error.start}): save it as UTF-8") from error
+    try:
+        refuse_too_deep(text)
+    except yaml.YAMLError as error:
+        raise _not_yaml(path, error) from error
     loader = _Loader(text)
     try:
         while loader.check_node():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import sigma.exceptions as sigma
+import yaml
 from sigma.modifiers import modifier_mapping
 from sigma.processing.pipeline import ProcessingPipeline
 from sigma.rule import SigmaDetectionItem, SigmaRule
@@ -27,6 +28,7 @@ from tocsin.rules.rule import LEVELS, Rule, RuleLogsource, rules_digest, split_d
 from tocsin.rules.rule_files import files_in
 from tocsin.rules.translate import tree_of
 from tocsin.rules.tree import Or, Tree
+from tocsin.yaml_text import load_yaml
 
 __all__ = ["LEVELS", "Rule", "RuleLogsource", "load_rules", "rule_files", "rules_digest"]
 
@@ -238,6 +240,12 @@ _LARGEST_EXACT = 2**53
 
 def _pipeline(path: str, text: str) -> ProcessingPipeline:
     """Read a processing pipeline. pySigma by default lets it neither run commands nor read files nor the network."""
+    try:
+        content = load_yaml(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"pipeline: `{path}` is not valid YAML: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("transformations", []), list):
+        raise ConfigError(f"pipeline: `{path}` must be a map, its `transformations` a list")
     try:
         return ProcessingPipeline.from_yaml(text)
     except Exception as error:  # as in _parsed

@@ -46,8 +46,10 @@ def _variables(path: Path, problems: list[str]) -> dict[str, tuple[str, ...]]:
         return {}
     import yaml  # here, for most have no variables
 
+    from tocsin.yaml_text import load_yaml
+
     try:
-        content: Any = yaml.safe_load(text)
+        content: Any = load_yaml(text)
     except yaml.YAMLError as error:
         problems.append(f"variables: `{path}` is not valid YAML: {error}")
         return {}

@@ -26,8 +26,10 @@ def read_formats(paths: Sequence[Path]) -> LogFormats | None:
 def _formats_of(path: Path, problems: list[str]) -> list[LogFormat]:
     import yaml  # here, for most have no format of their own
 
+    from tocsin.yaml_text import load_yaml
+
     try:
-        content = yaml.safe_load(path.read_text("utf-8-sig"))
+        content = load_yaml(path.read_text("utf-8-sig"))
     except OSError as error:
         problems.append(f"formats: `{path}` cannot be read: {error.strerror}")
         return []
@@ -55,16 +57,20 @@ def _wrong_with(entry: Any) -> list[str]:
         wrong.append("`when` says which records are meant: a map from paths to values, or to null for any value")
     if not isinstance(logsource, dict) or not logsource or not all(_is_named(*pair) for pair in logsource.items()):
         wrong.append(f"`logsource` is a map with {', '.join(_LOGSOURCE_KEYS)}, as a rule has it")
-    if not isinstance(fields, dict) or not all(isinstance(path, str) for path in fields.values()):
-        wrong.append("`fields` is a map from the names that rules use to paths in the record")
+    if not isinstance(fields, dict) or not all(map(_is_path, fields.values())):
+        wrong.append("`fields` is a map from the names that rules use to paths in the record, such as `process.name`")
     for key in ("time", "host", "user"):
-        if not all(isinstance(path, str) for path in _listed(entry.get(key))):
-            wrong.append(f"`{key}` is a path, or a list of them, best first")
+        if not all(map(_is_path, _listed(entry.get(key)))):
+            wrong.append(f"`{key}` is a path such as `process.name`, or a list of them, best first")
     return wrong
 
 
 def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, (str, int, float))
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, str) and all(value.split("."))
 
 
 def _is_named(key: Any, value: Any) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from tocsin.dead_letter import read_dead_letter
 from tocsin.errors import DecodeError
 from tocsin.event import Event, id_of_file_record
 from tocsin.flow import Batch
@@ -59,6 +60,7 @@ class Counts:
     events: int = 0
     formats: Counter[str] = field(default_factory=Counter)
     unreadable: Counter[str] = field(default_factory=Counter)  # reason -> records
+    first_unreadable: dict[str, tuple[str, str]] = field(default_factory=dict)  # reason -> file, line or record
 
     def take(self) -> "Counts":
         """Return what was counted since the last call, and begin anew."""
@@ -70,6 +72,17 @@ class Counts:
         self.events += other.events
         self.formats.update(other.formats)
         self.unreadable.update(other.unreadable)
+        self.first_unreadable = other.first_unreadable | self.first_unreadable
+
+    def move_lines(self, lines: int) -> None:
+        """Take it that there are so many lines before those counted."""
+        moved = self.first_unreadable.items()
+        self.first_unreadable = {reason: (file, str(int(line) + lines)) for reason, (file, line) in moved}
+
+    def add_unreadable(self, reason: str, file: str, where: str) -> None:
+        """Count a record that could not be read."""
+        self.unreadable[reason] += 1
+        self.first_unreadable.setdefault(reason, (file, where))
 
 
 @dataclass(frozen=True)
@@ -94,12 +107,14 @@ class Scan:
         """Yield the detections of one batch of a file, in the order of its records."""
         place = "record" if batch.file.lower().endswith((".evtx", ".evtx.gz", ".evtx.zst")) else "line"
         for records in batch.aside.values():
-            self.counts.unreadable["too large or damaged"] += len(records)
+            for record in records:
+                letter = read_dead_letter(record)
+                self.counts.add_unreadable(letter.reason, batch.file, letter.place.rpartition(":")[2])
         for record, number in zip(batch.records, batch.lines, strict=True):
             try:
                 event = self._normalise(record.value, record.timestamp_us)
             except DecodeError as error:
-                self.counts.unreadable[error.reason] += 1
+                self.counts.add_unreadable(error.reason, batch.file, str(number))
                 continue
             self.counts.events += 1
             self.counts.formats[event.shape.format] += 1

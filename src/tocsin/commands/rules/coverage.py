@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_preparation, add_reading, config_of, new_file, path
-from tocsin.plain import plain
+from tocsin.plain import plain, plain_json
 from tocsin.verdict import LEVELS
 
 if TYPE_CHECKING:
@@ -38,16 +38,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
     from tocsin.pipeline.coverage import coverage, write_coverage_layer
-    from tocsin.supervisor import StopSignal
+    from tocsin.supervisor import EXIT_INTERRUPTED, StopSignal
 
-    found = coverage(config, parsed.paths, parsed.logs, StopSignal(is_supervised=False))
+    is_stopped = StopSignal(is_supervised=False)
+    found = coverage(config, parsed.paths, parsed.logs, is_stopped)
     if parsed.json:
         _print_json(found)
     else:
         _show(found)
     if parsed.navigator:
         write_coverage_layer(found, parsed.navigator)
-        print(f"layer: {parsed.navigator}", file=sys.stderr)
+        print(f"layer: {plain(str(parsed.navigator))}", file=sys.stderr)
+    for problem in found.problems:
+        print(f"rules coverage: {plain(problem)}", file=sys.stderr)
+    if is_stopped():
+        print("rules coverage: interrupted: only what was read until then feeds rules here", file=sys.stderr)
+        return EXIT_INTERRUPTED
     return 0
 
 
@@ -92,4 +98,4 @@ def _print_json(found: "Coverage") -> None:
             for one in found.starved
         ],
     }
-    print(orjson.dumps(content, option=orjson.OPT_INDENT_2).decode())
+    print(plain_json(orjson.dumps(content, option=orjson.OPT_INDENT_2)).decode())

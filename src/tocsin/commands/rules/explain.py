@@ -7,7 +7,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from tocsin.commands.options import add_preparation, add_reading, config_of, path
-from tocsin.plain import plain
+from tocsin.plain import plain, plain_json
 
 if TYPE_CHECKING:
     from tocsin.rules.explain import Explanation, Line
@@ -40,7 +40,8 @@ def main(parsed: argparse.Namespace) -> int:
     if parsed.json:
         import orjson
 
-        print(orjson.dumps(_as_object(explanation), option=orjson.OPT_INDENT_2, default=str).decode())
+        written = orjson.dumps(_as_object(explanation), option=orjson.OPT_INDENT_2, default=str)
+        print(plain_json(written).decode())
     else:
         _show(explanation)
     return 0 if explanation.fires else 1

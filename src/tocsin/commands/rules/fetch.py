@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import config_of, path
-from tocsin.commands.reading import EXIT_INTERRUPTED
 from tocsin.plain import plain
+from tocsin.supervisor import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from tocsin.pipeline.fetch import FetchedRules

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from tocsin.commands.options import add_preparation, config_of, path
-from tocsin.plain import plain
+from tocsin.plain import plain, plain_json
 
 HELP = "list the rules of a folder, or the built-in pack"
 EXAMPLES = """\
@@ -43,7 +43,7 @@ def main(parsed: argparse.Namespace) -> int:
             }
             for rule in rule_set.rules
         ]
-        print(orjson.dumps(objects, option=orjson.OPT_INDENT_2).decode())
+        print(plain_json(orjson.dumps(objects, option=orjson.OPT_INDENT_2)).decode())
         return 0
     for rule in rule_set.rules:
         kind = "baseline" if rule.is_baseline else rule.level

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tocsin.commands.options import add_preparation, add_reading, config_of, path
 from tocsin.commands.reading import exit_code, notes_of
 from tocsin.errors import ConfigError
-from tocsin.plain import LEVEL_STYLES, console_of_stdout, plain
+from tocsin.plain import LEVEL_STYLES, console_of_stdout, plain, plain_json
 
 if TYPE_CHECKING:
     from tocsin.pipeline.profile import Profiler
@@ -105,7 +105,7 @@ def _print_jsonl(costs: Sequence["RuleCost"], _fields: Sequence["FieldCost"], _t
     import orjson
 
     for cost in costs:
-        sys.stdout.buffer.write(orjson.dumps(dict(zip(_COLUMNS, _cells(cost), strict=True))) + b"\n")
+        sys.stdout.buffer.write(plain_json(orjson.dumps(dict(zip(_COLUMNS, _cells(cost), strict=True)))) + b"\n")
     sys.stdout.buffer.flush()
 
 
