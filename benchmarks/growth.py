@@ -7,16 +7,13 @@ of which kind an event is stays. Both engines read the first half of the events,
 turns of a few hundred events. One core, CPU time.
 """
 
-import argparse
 import gc
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from time import perf_counter, process_time
 
 import msgspec
-from match import commit, events_of, machine, windows_rules
+from match import commit, events_of, machine, parsed_by, parser_of, windows_rules
 
 from tocsin.rules.atom import Atom, KeywordAtom, KeywordRegexAtom, RegexAtom, TextAtom
 from tocsin.rules.match import Matcher
@@ -25,21 +22,16 @@ from tocsin.rules.text import plain_name
 from tocsin.rules.tree import Leaf, Not, Tree
 from tocsin.schema.normalise import normalise
 
-_SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _INGEST_US = 1_900_000_000_000_000
 _ROUTING_FIELDS = ("eventid", "channel", "provider_name")
 _TURN = 250  # events
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=Path, default=_SHARED / "events", help="folder with manifest.json")
-    parser.add_argument("--rules", type=Path, nargs="+", default=[], help="Sigma rules (default: the built-in pack)")
+    parser = parser_of(__doc__)
     parser.add_argument("--limit", type=int, default=40_000, help="at most so many events")
     parser.add_argument("--times", type=int, default=10, help="how many times the rules")
-    arguments = parser.parse_args()
-    if not (arguments.events / "manifest.json").is_file():
-        sys.exit(f"no manifest.json in {arguments.events}: give --events FOLDER")
+    arguments = parsed_by(parser)
     rules = windows_rules(arguments.rules)
     lines = events_of(arguments.events)
     lines = lines[:: max(1, len(lines) // arguments.limit)]

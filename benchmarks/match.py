@@ -35,13 +35,9 @@ _OF_EACH_KIND = 300
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=Path, default=_SHARED / "events", help="folder with manifest.json")
-    parser.add_argument("--rules", type=Path, nargs="+", default=[], help="Sigma rules (default: the built-in pack)")
+    parser = parser_of(__doc__)
     parser.add_argument("--limit", type=int, default=120_000, help="at most so many events of the natural mix")
-    arguments = parser.parse_args()
-    if not (arguments.events / "manifest.json").is_file():
-        sys.exit(f"no manifest.json in {arguments.events}: give --events FOLDER")
+    arguments = parsed_by(parser)
     rules = windows_rules(arguments.rules)
     print(f"machine: {machine()}; commit: {commit()}; one core, CPU time; {len(rules)} rules")
     lines = events_of(arguments.events)
@@ -55,6 +51,22 @@ def main() -> None:
 
 
 _PROCESS_STARTS = (("sysmon", "1"), ("security", "4688"))
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """Return a parser of what all benchmarks with real events are told."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=Path, default=_SHARED / "events", help="folder with manifest.json")
+    parser.add_argument("--rules", type=Path, nargs="+", default=[], help="Sigma rules (default: the built-in pack)")
+    return parser
+
+
+def parsed_by(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Read the arguments; end with a hint where there are no events."""
+    arguments = parser.parse_args()
+    if not (arguments.events / "manifest.json").is_file():
+        sys.exit(f"no manifest.json in {arguments.events}: give --events FOLDER")
+    return arguments
 
 
 def windows_rules(folders: Sequence[Path]) -> list[Rule]:

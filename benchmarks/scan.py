@@ -7,7 +7,6 @@ With one process CPU time beside `orjson.loads` of the same lines, before and af
 The start is that of a scan of one event, rules and automata being kept on disk.
 """
 
-import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -17,20 +16,15 @@ from subprocess import DEVNULL, run
 from time import perf_counter, process_time
 
 import orjson
-from match import commit, events_of, machine
+from match import commit, events_of, machine, parsed_by, parser_of
 
-_SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 _FILE_BYTES = 64 << 20
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=Path, default=_SHARED / "events", help="folder with manifest.json")
-    parser.add_argument("--rules", type=Path, nargs="+", default=[], help="Sigma rules (default: the built-in pack)")
+    parser = parser_of(__doc__)
     parser.add_argument("--limit", type=int, default=300_000, help="at most so many events, the first ones")
-    arguments = parser.parse_args()
-    if not (arguments.events / "manifest.json").is_file():
-        sys.exit(f"no manifest.json in {arguments.events}: give --events FOLDER")
+    arguments = parsed_by(parser)
     lines = events_of(arguments.events)[: arguments.limit]
     print(f"machine: {machine()}; commit: {commit()}; {len(lines)} events of {sum(map(len, lines)) >> 20} MB")
     with tempfile.TemporaryDirectory() as folder:

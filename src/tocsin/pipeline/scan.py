@@ -1,14 +1,16 @@
 """Scan files with rules: source, normaliser and matcher in one process, or in several."""
 
 import gc
+import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.config import Config
+from tocsin.cores import cores
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
-from tocsin.pipeline.scan_crew import Crew, path_bytes, workers_for
+from tocsin.pipeline.scan_crew import Crew
 from tocsin.pipeline.scan_messages import Setup
 from tocsin.rules.attack import Attack
 from tocsin.rules.navigator import layer, write_layer
@@ -82,15 +84,20 @@ def open_scan(
     source = FilesSource(FilesSettings(tuple(paths), is_stamped=False), None, clock_us)
     scan = Scan(normaliser_of(config), rule_set.matcher, carried)
     files = source.files()
-    workers = config["scan.workers"] or workers_for(sum(found.size for found in files), _BYTES_PER_WORKER)
+    workers = config["scan.workers"] or _workers_for(sum(found.size for found in files))
     shares = shares_of(files, portion_bytes) if workers > 1 else []
     read = [found.path for found in files]
     if len(shares) <= 1:
         return Scanner(attack, rule_set, source, scan, read)
     source.leave_files()
-    setup = Setup(path_bytes(rules), carried)
+    setup = Setup([os.fsencode(path) for path in rules], carried)
     crew = Crew(workers, shares, setup, rule_set, config.as_environment())
     return Scanner(attack, rule_set, source, scan, read, crew)
+
+
+def _workers_for(size: int) -> int:
+    """Return how many workers are worth their start: one a core, and each with enough to read."""
+    return max(1, min(cores(), size // _BYTES_PER_WORKER))
 
 
 def write_scan_layer(scanner: Scanner, fired: Mapping[str, int], path: Path) -> None:
