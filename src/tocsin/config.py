@@ -143,6 +143,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("classify.rules", _path, "", "more Sigma rules: files or folders", is_list=True),
     Setting("classify.variables", _path, "", "values of placeholders in your rules: YAML files", is_list=True),
     Setting("classify.pipelines", _path, "", "pySigma processing pipelines for your rules, in order", is_list=True),
+    Setting("classify.tuning", _path, "", "levels, on or off, exceptions of rules: YAML files", is_list=True),
     Setting("classify.builtin", _switch, "true", "use the built-in pack of rules"),
     Setting("classify.alert_level", _choice(*LEVELS), "medium", "detections of this level or above are alerts"),
     Setting("classify.formats", _path, "", "your own log formats: YAML files", is_list=True),

@@ -245,6 +245,23 @@ def test_values_of_placeholders_and_formats_are_loaded_anew_too(tmp_path: Path, 
     stage.close()
 
 
+def test_tuning_is_loaded_anew_too_and_what_is_wrong_with_it_keeps_the_set_before(tmp_path: Path, rules: Path) -> None:
+    tuning = tmp_path / "rules.yml"
+    (rules / "rule.yml").write_text(rule_text("CommandLine|contains: old", id=_FIRST))
+    tuning.write_text(f"{_FIRST}: {{level: low}}")
+    stage = _Stage(_config(tmp_path, tuning=[str(tuning)]))
+    assert stage.judged("old", "old service")[0] == [["A rule"], ["A rule"]]
+    tuning.write_text(f"{_FIRST}: {{except: {{CommandLine|contains: service}}}}")
+    stage.look()
+    found, before = stage.judged("old", "old service")
+    assert found == [["A rule"], []]
+    tuning.write_text(f"{_FIRST}: {{level: worst}}")
+    stage.look()
+    assert stage.judged("old service") == ([[]], before)
+    assert "rules.yml:1: level 'worst'" in stage.notes[0]
+    stage.close()
+
+
 def test_sets_before_leave_nothing_behind(stage: _Stage, rules: Path) -> None:
     gc.freeze()  # as the pump does
     kept = []

@@ -93,3 +93,30 @@ def test_a_catastrophic_regular_expression_is_stopped_and_holds_up_no_other_rule
 def test_odd_characters_hide_nothing(odd: str) -> None:
     matcher = small_matcher("CommandLine|contains: evil", f"CommandLine|contains: {orjson.dumps(odd).decode()}")
     assert len(matcher.match(event_of(f"{odd}evil{odd}"))) == 2
+
+
+LONG = "-a/b" * 5_000  # Hyperscan refuses an expression of that length
+
+
+@pytest.mark.parametrize(
+    ("selection", "found"),
+    [
+        (f"CommandLine|contains: '{LONG}'", LONG),
+        (f"CommandLine|contains: 'x{'*a' * 3_000}'", "x" + "a" * 3_000),
+        (f"CommandLine|re: '{'(b|c|[d-f]+.?)' * 200}'", "b" * 300),
+        (f"CommandLine|re: '(?:x|y){{1,3}}{'[ab]c?' * 300}'", "x" + "ac" * 300),
+    ],
+)  # fmt: skip
+def test_rules_with_very_long_texts_and_expressions_are_matched(selection: str, found: str) -> None:
+    others = [f"CommandLine|contains: other{number}" for number in range(20)]
+    long = rule_text(selection, title="Long", logsource=PROCESSES)
+    matcher = matcher_of(long, *(rule_text(one, title=one, logsource=PROCESSES) for one in others))
+    assert [rule.title for rule in matcher.match(event_of(f"before {found} after"))] == ["Long"]
+    assert [rule.title for rule in matcher.match(event_of("other7 before"))] == [others[7]]
+
+
+def test_a_very_long_keyword_is_found() -> None:
+    (rule,) = matcher_of(rule_text({"keywords": [LONG], "condition": "keywords"}, logsource=PROCESSES)).rules
+    matcher = Matcher([rule])
+    assert matcher.match(event_of(f"before {LONG} after")) == (rule,)
+    assert matcher.match(event_of(f"before {LONG[:-1]}c after")) == ()

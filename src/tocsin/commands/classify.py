@@ -4,7 +4,16 @@ Reads `raw-events`; writes `classified-events`, `alerts` and `dead-letters`, in 
 
 import argparse
 
-from tocsin.commands.options import add_places, add_preparation, add_reading, add_setting, add_stage, config_of, seconds
+from tocsin.commands.options import (
+    add_places,
+    add_preparation,
+    add_reading,
+    add_setting,
+    add_stage,
+    add_tuning,
+    config_of,
+    seconds,
+)
 
 HELP = "classify events on the bus against Sigma rules and ATT&CK"
 EXAMPLES = """\
@@ -29,6 +38,7 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which rules there are and what an alert is."""
     add_setting(parser, "--rules", "classify.rules")
     add_preparation(parser)
+    add_tuning(parser)
     add_setting(parser, "--no-builtin", "classify.builtin")
     add_setting(parser, "--alert-level", "classify.alert_level", "LEVEL")
     add_reading(parser)

@@ -46,9 +46,14 @@ def add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def add_preparation(parser: argparse.ArgumentParser) -> None:
-    """Add what is done with the user's rules before they are used."""
+    """Add what is done with rules before they are used."""
     add_setting(parser, "--variables", "classify.variables", "FILE")
     add_setting(parser, "--pipeline", "classify.pipelines", "FILE")
+
+
+def add_tuning(parser: argparse.ArgumentParser) -> None:
+    """Add what is done with rules that are in use."""
+    add_setting(parser, "--tuning", "classify.tuning", "FILE")
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_preparation, add_reading, add_setting, config_of, new_file, path
+from tocsin.commands.options import add_preparation, add_reading, add_setting, add_tuning, config_of, new_file, path
 from tocsin.commands.reading import exit_code, notes_of
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--navigator", type=new_file, metavar="FILE", help="layer of what fired, for ATT&CK Navigator")
     add_setting(parser, "--workers", "scan.workers", "N")
     add_preparation(parser)
+    add_tuning(parser)
     add_reading(parser)
 
 
@@ -64,7 +65,7 @@ def main(parsed: argparse.Namespace) -> int:
         carried = CARRIED if is_page else NO_EVENTS
         scanner = open_scan(config, parsed.paths, parsed.rules, carried, on_progress=on_progress)
     read = [*scanner.files, *(Path(rule.path) for rule in scanner.rule_set.rules)]
-    given = [*config["classify.variables"], *config["classify.pipelines"], *config["classify.formats"]]
+    given = [file for key in ("variables", "pipelines", "tuning", "formats") for file in config[f"classify.{key}"]]
     refuse_overwriting({"--output": parsed.output, "--navigator": parsed.navigator}, [*read, *given])
     for error in scanner.rule_set.errors:
         print(f"scan: rule left out: {plain(str(error))}", file=sys.stderr)

@@ -76,4 +76,4 @@ def _load(config: Config, bus_id: str, meter: StageMeter) -> InForce:
 
 def _other_files(config: Config) -> Sequence[Path]:
     """Return the files beside the rules that say how events are judged."""
-    return (*config["classify.variables"], *config["classify.pipelines"], *config["classify.formats"])
+    return [path for key in ("variables", "pipelines", "tuning", "formats") for path in config[f"classify.{key}"]]

@@ -86,15 +86,23 @@ def _loaded(
     packs = [load_pack_kept([folder], attack, is_baseline, UNPREPARED, cache) for is_baseline, folder in folders]
     packs.append(load_pack_kept(extra, attack, False, preparation, cache, on_progress))
     errors = [error for pack in packs for error in pack.errors]
+    rules: Sequence[Rule] = [rule for pack in packs for rule in pack.rules]
     filters = [one for pack in packs for one in pack.filters]
-    rules, unused = filtered([rule for pack in packs for rule in pack.rules], filters)
+    if preparation.tuning:
+        from tocsin.rules.tuning import tuned  # parses YAML
+
+        found = tuned(rules, attack, preparation)
+        rules = found.rules
+        filters += found.exceptions
+        errors += found.errors
+    rules, unused = filtered(rules, filters)
     if not rules and not errors:
         raise _no_rule(extra)
     if not rules:
         raise ConfigError("rules: not one of them can be used", *(str(error) for error in errors))
     matcher, uncompiled = compile_rules(rules, cache, on_progress, probe)
     digest = rules_digest(rules)
-    if preparation != UNPREPARED:  # the same rules with other values find other events
+    if preparation.digest != UNPREPARED.digest:  # the same rules with other values find other events
         digest = hashlib.sha256(f"{digest} {preparation.digest}".encode()).hexdigest()[:16]
     return RuleSet(rules, matcher, digest, [*errors, *unused, *uncompiled], filters)
 
@@ -117,7 +125,7 @@ def _no_rule(paths: Sequence[Path]) -> ConfigError:
 
 def preparation_of(config: Config) -> Preparation:
     """Read what the settings say is done with the user's rules. Raises ConfigError."""
-    return read_preparation(config["classify.variables"], config["classify.pipelines"])
+    return read_preparation(config["classify.variables"], config["classify.pipelines"], config["classify.tuning"])
 
 
 def check(paths: Sequence[Path], preparation: Preparation = UNPREPARED) -> "CheckReport":

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from tocsin.rules.atom import Atom, CidrAtom, CompareAtom, ExistsAtom, NullAtom, RegexAtom, TextAtom, TimePartAtom
 from tocsin.rules.automata import Automata
-from tocsin.rules.automaton import exact_expression, expression_of, regex_expression
+from tocsin.rules.automaton import MAX_EXPRESSION_BYTES, exact_expression, expression_of, regex_expression
 from tocsin.rules.patterns import Kind, Pattern, test_of
 from tocsin.rules.probe import Probe
 from tocsin.rules.regexes import search_of
@@ -175,7 +175,6 @@ class _Texts:
     ) -> None:
         self._exact: dict[str, list[int]] = {}
         self._always: list[int] = []
-        self._tests: list[tuple[int, Callable[[str], bool]]] = []
         self._regexes: list[tuple[int, Callable[[str], bool]]] = []  # that no automaton knows
         self._confirm: dict[int, Callable[[str], bool]] = {}
         self._sure: set[int] = set()  # of these: those that need no confirmation in ASCII
@@ -187,11 +186,12 @@ class _Texts:
                 self._always.append(number)
             else:
                 searched[number] = pattern
-        expressions = {}
-        if len(searched) <= _FEW:
-            self._tests = [(number, test_of(pattern)) for number, pattern in searched.items()]
-        else:
-            expressions = {number: expression_of(pattern) for number, pattern in searched.items()}
+        expressions = {number: expression_of(pattern) for number, pattern in searched.items()}
+        if len(searched) > _FEW:
+            searched = {n: p for n, p in searched.items() if len(expressions[n][0]) > MAX_EXPRESSION_BYTES}
+        self._tests = [(number, test_of(pattern)) for number, pattern in searched.items()]
+        for number in searched:
+            del expressions[number]
         for number, atom in regexes.items():
             search = probe.search(number, search_of(atom.pattern, atom.flags))
             exact = exact_expression(atom.pattern, atom.flags)

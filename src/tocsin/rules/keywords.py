@@ -21,6 +21,7 @@ _FOLDING_TO_ASCII = {"k": "(?:k|\\xe2\\x84\\xaa)", "s": "(?:s|\\xc5\\xbf)"}  # K
 _SEPARATING = frozenset(VALUE_SEPARATOR)  # a literal without these lies within one of the joined values
 _PLAIN_RUN = re.compile(r"[ !#-.0-\[\]-~]{2,}")  # what JSON writes as it is, but for the escapes above
 _ENOUGH = 40
+_ENOUGH_CHARACTERS = 200  # of a run: Hyperscan refuses very long expressions
 _FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_CASELESS  # on bytes
 
 
@@ -101,7 +102,8 @@ def _longest_run(atom: KeywordAtom | KeywordRegexAtom) -> str:
     """Return the longest part of a keyword that lies in the raw JSON of every event it is in; "" for none."""
     if isinstance(atom, KeywordRegexAtom):
         return ""
-    return max((run for literal in _literals(atom.pattern) for run in _PLAIN_RUN.findall(literal)), key=len, default="")
+    runs = (run for literal in _literals(atom.pattern) for run in _PLAIN_RUN.findall(literal))
+    return max(runs, key=len, default="")[:_ENOUGH_CHARACTERS]
 
 
 def _literals(pattern: Pattern) -> list[str]:

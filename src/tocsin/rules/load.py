@@ -133,7 +133,7 @@ class RuleReader:
                 if document is None:
                     return
                 if document.content is not None:
-                    yield self._filter_of(document) if _is_filter(document.content) else self._rule_of(document)
+                    yield self.filter_of(document) if _is_filter(document.content) else self._rule_of(document)
             except RuleError as error:
                 errors.append(error)
 
@@ -176,7 +176,7 @@ class RuleReader:
             field_lines=lines,
         )
 
-    def _filter_of(self, document: Document) -> Filter:
+    def filter_of(self, document: Document) -> Filter:
         """Read a filter; its selections and condition are those of a rule, in another place."""
         written = document.content["filter"]
         named = written.get("rules") if isinstance(written, dict) else None

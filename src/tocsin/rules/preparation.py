@@ -13,14 +13,15 @@ Variables = Mapping[str, tuple[str, ...]]  # name of a placeholder -> its values
 
 @dataclass(frozen=True)
 class Preparation:
-    """What is done with rules before they are translated. `pipelines`: their YAML, in the order they are applied in."""
+    """What is done with rules. `pipelines`: their YAML, in the order they are applied in."""
 
     variables: Variables
     pipelines: tuple[tuple[str, str], ...] = ()  # file, text
+    tuning: tuple[Path, ...] = ()  # files; each rule that they change has a digest of its own
 
     @property
     def digest(self) -> str:
-        """Name it by 16 hex digits: other values make other rules."""
+        """Name variables and pipelines by 16 hex digits: other ones make other rules of the same text."""
         named = repr((sorted(self.variables.items()), [text for _, text in self.pipelines]))
         return hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
@@ -28,16 +29,16 @@ class Preparation:
 UNPREPARED = Preparation({})
 
 
-def read_preparation(variables: Sequence[Path], pipelines: Sequence[Path]) -> Preparation:
+def read_preparation(variables: Sequence[Path], pipelines: Sequence[Path], tuning: Sequence[Path] = ()) -> Preparation:
     """Read files of variables and of pipelines. Raises ConfigError with all that is wrong."""
-    problems: list[str] = []
+    problems = [f"tuning: there is no file `{path}`" for path in tuning if not path.is_file()]
     values: dict[str, tuple[str, ...]] = {}
     for path in variables:
         values |= _variables(path, problems)
     texts = [(str(path), text) for path in pipelines if (text := _text(path, problems)) is not None]
     if problems:
         raise ConfigError(*problems)
-    return Preparation(values, tuple(texts))
+    return Preparation(values, tuple(texts), tuple(tuning))
 
 
 def _variables(path: Path, problems: list[str]) -> dict[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_preparation, add_reading, config_of, new_file, path
+from tocsin.commands.options import add_preparation, add_reading, add_tuning, config_of, new_file, path
 from tocsin.plain import plain, plain_json
 from tocsin.verdict import LEVELS
 
@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--navigator", type=new_file, metavar="FILE", help="layer of the rules, for ATT&CK Navigator")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_preparation(parser)
+    add_tuning(parser)
     add_reading(parser)
 
 

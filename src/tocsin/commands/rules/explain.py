@@ -6,7 +6,7 @@ it does not."""
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tocsin.commands.options import add_preparation, add_reading, config_of, path
+from tocsin.commands.options import add_preparation, add_reading, add_tuning, config_of, path
 from tocsin.plain import plain, plain_json
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rules", nargs="+", type=path, default=[], metavar="PATH", help="where the rule is")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_preparation(parser)
+    add_tuning(parser)
     add_reading(parser)
 
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from tocsin.commands.options import add_preparation, config_of, path
+from tocsin.commands.options import add_preparation, add_tuning, config_of, path
 from tocsin.plain import plain, plain_json
 
 HELP = "list the rules of a folder, or the built-in pack"
@@ -17,6 +17,7 @@ examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", type=path, metavar="PATH", help="files or folders (default: built-in pack)")
     add_preparation(parser)
+    add_tuning(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON array")
 
 

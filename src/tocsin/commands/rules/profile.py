@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_preparation, add_reading, config_of, path
+from tocsin.commands.options import add_preparation, add_reading, add_tuning, config_of, path
 from tocsin.commands.reading import exit_code, notes_of
 from tocsin.errors import ConfigError
 from tocsin.plain import LEVEL_STYLES, console_of_stdout, plain, plain_json
@@ -43,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=20, metavar="N", help="rules in the table (default: 20)")
     parser.add_argument("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
     add_preparation(parser)
+    add_tuning(parser)
     add_reading(parser)
 
 

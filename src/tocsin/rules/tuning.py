@@ -1,0 +1,105 @@
+"""Tune rules without editing them: their level, whether they are on, and exceptions, from a file beside them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tocsin.errors import RuleError
+from tocsin.rules.attack import Attack
+from tocsin.rules.documents import Document, read_documents
+from tocsin.rules.filters import Filter
+from tocsin.rules.preparation import Preparation
+from tocsin.rules.rule import LEVELS, Rule
+
+_KEYS = ("level", "enabled", "except")
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """Rules as a user wants them, the exceptions still to be added as filters, and what was wrong."""
+
+    rules: Sequence[Rule]
+    exceptions: Sequence[Filter]
+    errors: Sequence[RuleError]
+
+
+def tuned(rules: Sequence[Rule], attack: Attack, preparation: Preparation) -> Tuned:
+    """Apply the files of tuning, in order: a map from ids (or names) of rules to `level`, `enabled` and `except`.
+
+    An exception is a selection as a rule has it: an event that it matches is none for the rule. What cannot be used is
+    among the errors.
+    """
+    errors: list[RuleError] = []
+    exceptions: list[Filter] = []
+    changes: dict[str, dict[str, Any]] = {}
+    by_name = {rule.name: rule for rule in rules if rule.name} | {rule.id: rule for rule in rules}
+    for named, entry in (entry for path in preparation.tuning for entry in _entries(path, errors)):
+        try:
+            rule = by_name.get(named)
+            if rule is None:
+                raise RuleError(
+                    f"{entry.path}:{entry.line}", f"there is no rule '{named}' here: give its id or its name"
+                )
+            _refuse_wrong(entry, named)
+            if "except" in entry.content:
+                exceptions.append(_exception(rule, entry, attack, preparation))
+            changes.setdefault(rule.id, {}).update(entry.content)
+        except RuleError as error:
+            errors.append(error)
+    off = {rule for rule, change in changes.items() if not change.get("enabled", True)}
+    return Tuned(
+        [_with_level(rule, changes.get(rule.id, {}).get("level", rule.level)) for rule in rules if rule.id not in off],
+        [one for one in exceptions if one.rules and one.rules[0] not in off],
+        errors,
+    )
+
+
+def _entries(path: Path, errors: list[RuleError]) -> list[tuple[str, Document]]:
+    """Return what a file says of each rule, as a document of its own that knows its line."""
+    try:
+        documents = [document for document in read_documents(path) if document.content is not None]
+    except RuleError as error:
+        errors.append(error)
+        return []
+    entries = []
+    for document in documents:
+        if not isinstance(document.content, dict):
+            errors.append(RuleError(f"{path}:{document.line}", "must be a map from ids of rules to what is changed"))
+            continue
+        keys = {key.value: key for key, _ in document.node.value}
+        for named, content in document.content.items():
+            key = keys.get(named, document.node)  # YAML makes numbers and dates of some
+            entries.append((str(named), Document(str(path), content, repr(content), key)))
+    return entries
+
+
+def _refuse_wrong(entry: Document, named: str) -> None:
+    """Raise RuleError for what cannot be meant."""
+    place, content = f"{entry.path}:{entry.line}", entry.content
+    if not isinstance(content, dict) or not content or content.keys() - set(_KEYS):
+        raise RuleError(place, f"'{named}' needs one or more of {', '.join(_KEYS)}, and nothing else")
+    if content.get("level", LEVELS[0]) not in LEVELS:
+        raise RuleError(place, f"level '{content['level']}' of '{named}' is none of {', '.join(LEVELS)}")
+    if not isinstance(content.get("enabled", True), bool):
+        raise RuleError(place, f"'enabled' of '{named}' must be true or false")
+
+
+def _with_level(rule: Rule, level: str) -> Rule:
+    if level == rule.level:
+        return rule
+    return replace(rule, level=level, digest=hashlib.sha256(f"{rule.digest} {level}".encode()).hexdigest()[:32])
+
+
+def _exception(rule: Rule, entry: Document, attack: Attack, preparation: Preparation) -> Filter:
+    """Make the Sigma filter that an exception stands for."""
+    from tocsin.rules.load import RuleReader  # pySigma takes half a second to import
+
+    asked = {"product": rule.logsource.product, "category": rule.logsource.category, "service": rule.logsource.service}
+    content: Mapping[str, Any] = {
+        "title": f"exception in {Path(entry.path).name}",
+        "logsource": {key: value for key, value in asked.items() if value},
+        "filter": {"rules": [rule.id], "exception": entry.content["except"], "condition": "not exception"},
+    }
+    return RuleReader(attack, rule.is_baseline, preparation).filter_of(replace(entry, content=content))

@@ -1,0 +1,100 @@
+"""Rules are tuned from a file beside them: level, on or off, exceptions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.command import tocsin
+from tests.rules.writing import ATTACK, event_of, rule_text
+from tocsin.pipeline.rules import load_rule_set
+from tocsin.rules.preparation import Preparation
+
+AS_WRITTEN = [("First", "high"), ("Second", "medium"), ("First", "high")]
+FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    (folder / "first.yml").write_text(rule_text("Image|endswith: '.exe'", title="First", id=FIRST, level="high"))
+    (folder / "second.yml").write_text(rule_text("User: ann", title="Second", id=SECOND, name="the_second"))
+    return folder
+
+
+def fired(rules: Path, *tunings: str) -> tuple[list[tuple[str, str]], list[str], str]:
+    """Return titles and levels of what fires on events of two users, the errors, and the digest of the set."""
+    files = []
+    for number, text in enumerate(tunings):
+        files.append(rules.parent / f"{number}.yml")
+        files[-1].write_text(text)
+    rule_set = load_rule_set(ATTACK, [rules], builtin=False, preparation=Preparation({}, (), tuple(files)))
+    events = [event_of({"Image": "a.exe", "User": user}) for user in ("ann", "svc_backup")]
+    found = [(rule.title, rule.level) for event in events for rule in rule_set.matcher.match(event)]
+    errors = [str(error).removeprefix(f"{rules.parent}/") for error in rule_set.errors]
+    return found, errors, rule_set.digest
+
+
+@pytest.mark.parametrize(
+    ("tuning", "expected"),
+    [
+        (f"{FIRST}: {{level: low}}", [("First", "low"), ("Second", "medium"), ("First", "low")]),
+        (f"{FIRST}: {{enabled: false}}", [("Second", "medium")]),
+        ("the_second: {enabled: false}", [("First", "high"), ("First", "high")]),
+        (f"{FIRST}: {{except: {{User|startswith: svc_}}}}", [("First", "high"), ("Second", "medium")]),
+        (f"{FIRST}: {{except: [{{User: ann}}, {{User: svc_backup}}], level: low}}", [("Second", "medium")]),
+        (f"{FIRST}: {{except: {{User: svc_backup, Image: b.exe}}}}", AS_WRITTEN),
+        ("# nothing\n", AS_WRITTEN),
+    ],
+)  # fmt: skip
+def test_a_rule_is_tuned_by_its_id_or_name(rules: Path, tuning: str, expected: list[tuple[str, str]]) -> None:
+    found, errors, digest = fired(rules, tuning)
+    assert (found, errors) == (expected, [])
+    assert (digest == fired(rules)[2]) == tuning.startswith("#"), "verdicts say by which rules they were given"
+
+
+def test_the_last_file_counts_and_exceptions_add_up(rules: Path) -> None:
+    first = f"{FIRST}: {{level: low, except: {{User: ann}}}}\nthe_second: {{enabled: false}}"
+    second = f"{FIRST}: {{level: critical, except: {{User: bob}}}}\n{SECOND}: {{enabled: true}}"
+    assert fired(rules, first, second)[:2] == ([("Second", "medium"), ("First", "critical")], [])
+
+
+@pytest.mark.parametrize(
+    ("tuning", "error"),
+    [
+        ("absent: {level: low}", "0.yml:1: there is no rule 'absent' here"),
+        (f"\n{FIRST}: {{level: worst}}", "0.yml:2: level 'worst' of"),
+        (f"{FIRST}: {{enabled: 'no'}}", "0.yml:1: 'enabled' of"),
+        (f"{FIRST}: {{levl: low}}", "0.yml:1: '11111111-1111-4111-8111-111111111111' needs one or more of"),
+        (f"{FIRST}: low", "0.yml:1: '11111111-1111-4111-8111-111111111111' needs one or more of"),
+        (f"{FIRST}: {{except: {{User|containz: x}}}}", "0.yml:1: Unknown modifier 'containz'"),
+        ("- a", "0.yml:1: must be a map"),
+        ("a: [", "0.yml:2: is not valid YAML"),
+    ],
+)
+def test_what_cannot_be_meant_is_reported_and_the_rule_stays_as_it_was(rules: Path, tuning: str, error: str) -> None:
+    found, (reported,), _ = fired(rules, tuning)
+    assert reported.startswith(error)
+    assert found == AS_WRITTEN
+
+
+def test_the_built_in_pack_is_tuned_too_and_exceptions_are_explained(tmp_path: Path, rules: Path) -> None:
+    (tmp_path / "rules.yml").write_text(f"{FIRST}: {{level: critical, except: {{User: svc_backup}}}}")
+    event = {"EventID": 1, "Channel": "Security", "Image": "a.exe", "User": "svc_backup"}
+    (tmp_path / "events.jsonl").write_text(json.dumps(event))
+    arguments = ("--rules", "rules", "--tuning", "rules.yml")
+    done = tocsin("rules", "explain", "First", *arguments, "--event", "events.jsonl:1", cwd=tmp_path)
+    assert (done.returncode, "- filter: exception in rules.yml (rules.yml:1)" in done.stdout) == (1, True), done.stdout
+    done = tocsin("rules", "list", "rules", "--tuning", "rules.yml", cwd=tmp_path)
+    assert "critical" in done.stdout
+    pack = load_rule_set(ATTACK, [], builtin=True).rules
+    noisy = next(rule for rule in pack if rule.level == "high")
+    (tmp_path / "rules.yml").write_text(f"{noisy.id}: {{enabled: false}}")
+    tuned = load_rule_set(ATTACK, [], builtin=True, preparation=Preparation({}, (), (tmp_path / "rules.yml",)))
+    assert {rule.id for rule in pack} - {rule.id for rule in tuned.rules} == {noisy.id}
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path, rules: Path) -> None:
+    done = tocsin("scan", ".", "--rules", "rules", "--tuning", "absent.yml", cwd=tmp_path)
+    assert (done.returncode, "tuning: there is no file `absent.yml`" in done.stderr) == (2, True)
