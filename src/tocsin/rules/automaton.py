@@ -14,8 +14,8 @@ _FLAGS = {"i": hyperscan.HS_FLAG_CASELESS, "m": hyperscan.HS_FLAG_MULTILINE, "s"
 
 Expression = tuple[bytes, int]  # in PCRE's syntax, with Hyperscan's flags
 
-# Hyperscan refuses expressions of 16,000 bytes; a regular one of 3,400 it compiles for half a minute, of 1,000 a second.
-# SigmaHQ's longest one has 400. What is longer is searched for without it.
+# Hyperscan refuses expressions of 16,000 bytes; a regular one of 3,400 takes it half a minute, one of 1,000 a second.
+# SigmaHQ's longest has 400. What is longer is searched for without it.
 MAX_EXPRESSION_BYTES = 1_000
 
 
