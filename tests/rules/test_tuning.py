@@ -8,7 +8,9 @@ import pytest
 from tests.command import tocsin
 from tests.rules.writing import ATTACK, event_of, rule_text
 from tocsin.pipeline.rules import load_rule_set
+from tocsin.rules.atom import TextAtom
 from tocsin.rules.preparation import Preparation
+from tocsin.rules.tree import atoms_of
 
 AS_WRITTEN = [("First", "high"), ("Second", "medium"), ("First", "high")]
 FIRST, SECOND = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
@@ -93,6 +95,22 @@ def test_the_built_in_pack_is_tuned_too_and_exceptions_are_explained(tmp_path: P
     (tmp_path / "rules.yml").write_text(f"{noisy.id}: {{enabled: false}}")
     tuned = load_rule_set(ATTACK, [], builtin=True, preparation=Preparation({}, (), (tmp_path / "rules.yml",)))
     assert {rule.id for rule in pack} - {rule.id for rule in tuned.rules} == {noisy.id}
+
+
+def test_exceptions_are_prepared_as_their_rules_are(rules: Path) -> None:
+    pipeline = "transformations: [{id: a, type: field_name_mapping, mapping: {their_user: User}}]"
+    tuning = rules.parent / "rules.yml"
+    pack = load_rule_set(ATTACK, [], builtin=True)
+    built_in = next(rule for rule in pack.rules if not rule.is_baseline)
+    tuning.write_text(f"{FIRST}: {{except: {{their_user: ann}}}}\n{built_in.id}: {{except: {{their_user: ann}}}}")
+    preparation = Preparation({}, (("p.yml", pipeline),), (tuning,))
+    rule_set = load_rule_set(ATTACK, [rules], builtin=True, preparation=preparation)
+    fields = {
+        rule.id: {atom.field for atom in atoms_of(rule.condition) if isinstance(atom, TextAtom)}
+        for rule in rule_set.rules
+    }
+    assert ("their_user" in fields[built_in.id], "their_user" in fields[FIRST]) == (True, False)
+    assert [rule.title for rule in rule_set.matcher.match(event_of({"Image": "a.exe", "User": "ann"}))] == ["Second"]
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path, rules: Path) -> None:

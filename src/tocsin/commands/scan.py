@@ -80,9 +80,9 @@ def main(parsed: argparse.Namespace) -> int:
         found = (detection for detection in detections if LEVELS.index(detection.rule.level) >= lowest)
         fired: Counter[str] = Counter()
         count = print_all(_counted(found, fired), scanner.tactic_names, out)
-    if parsed.navigator:
-        write_scan_layer(scanner, fired, parsed.navigator)
-        print(f"scan: layer: {plain(str(parsed.navigator))}", file=sys.stderr)
+    if parsed.navigator and (layer := _final(scanner, is_stopped, parsed.navigator)):
+        write_scan_layer(scanner, fired, layer)
+        print(f"scan: layer: {plain(str(layer))}", file=sys.stderr)
     for note in _notes(scanner, is_stopped, count):
         print(f"scan: {plain(note)}", file=sys.stderr)
     return exit_code(scanner.scan.counts, is_stopped)

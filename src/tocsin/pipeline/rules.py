@@ -91,7 +91,8 @@ def _loaded(
     if preparation.tuning:
         from tocsin.rules.tuning import tuned  # parses YAML
 
-        found = tuned(rules, attack, preparation)
+        own = {rule.id for rule in packs[-1].rules}
+        found = tuned(rules, preparation.tuning, attack, lambda rule: preparation if rule.id in own else UNPREPARED)
         rules = found.rules
         filters += found.exceptions
         errors += found.errors

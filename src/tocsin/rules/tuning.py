@@ -1,7 +1,7 @@
 """Tune rules without editing them: their level, whether they are on, and exceptions, from a file beside them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,19 @@ class Tuned:
     errors: Sequence[RuleError]
 
 
-def tuned(rules: Sequence[Rule], attack: Attack, preparation: Preparation) -> Tuned:
-    """Apply the files of tuning, in order: a map from ids (or names) of rules to `level`, `enabled` and `except`.
+def tuned(
+    rules: Sequence[Rule], files: Sequence[Path], attack: Attack, preparation_for: Callable[[Rule], Preparation]
+) -> Tuned:
+    """Apply files of tuning, in order: a map from ids (or names) of rules to `level`, `enabled` and `except`.
 
-    An exception is a selection as a rule has it: an event that it matches is none for the rule. What cannot be used is
-    among the errors.
+    An exception is a selection as a rule has it, prepared as that is: an event that it matches is none for the rule.
+    What cannot be used is among the errors.
     """
     errors: list[RuleError] = []
     exceptions: list[Filter] = []
     changes: dict[str, dict[str, Any]] = {}
     by_name = {rule.name: rule for rule in rules if rule.name} | {rule.id: rule for rule in rules}
-    for named, entry in (entry for path in preparation.tuning for entry in _entries(path, errors)):
+    for named, entry in (entry for path in files for entry in _entries(path, errors)):
         try:
             rule = by_name.get(named)
             if rule is None:
@@ -44,7 +46,7 @@ def tuned(rules: Sequence[Rule], attack: Attack, preparation: Preparation) -> Tu
                 )
             _refuse_wrong(entry, named)
             if "except" in entry.content:
-                exceptions.append(_exception(rule, entry, attack, preparation))
+                exceptions.append(_exception(rule, entry, attack, preparation_for(rule)))
             changes.setdefault(rule.id, {}).update(entry.content)
         except RuleError as error:
             errors.append(error)
