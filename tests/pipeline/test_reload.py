@@ -227,6 +227,21 @@ def test_what_hinders_loading_is_said_once_and_the_set_before_stays_until_it_has
     stage.close()
 
 
+def test_what_cannot_pass_by_itself_is_tried_once(tmp_path: Path, rules: Path) -> None:
+    tries = []
+
+    def warm() -> None:
+        tries.append(1)
+        raise ValueError("a mistake of ours")
+
+    stage = _Stage(_config(tmp_path), warm=warm)
+    (rules / "rule.yml").write_text(_rule("new"))
+    stage.look(times=5)
+    assert (stage.judged("old")[0], len(tries)) == ([["A rule"]], 1)
+    assert "ValueError: a mistake of ours" in stage.notes[0]
+    stage.close()
+
+
 def test_values_of_placeholders_and_formats_are_loaded_anew_too(tmp_path: Path, rules: Path) -> None:
     variables, formats = tmp_path / "variables.yml", tmp_path / "formats.yml"
     (rules / "rule.yml").write_text(rule_text("CommandLine|expand: '%names%'"))

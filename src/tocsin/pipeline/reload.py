@@ -82,7 +82,9 @@ class Reloader:
             problems = self._new_problems(loaded)
         except ConfigError as error:
             problems = error.problems
-        except Exception as error:  # whatever it is, classifying goes on; it may pass, so the next look tries again
+        except Exception as error:  # whatever it is, classifying goes on
+            if not isinstance(error, (OSError, MemoryError)):  # these may pass: the next look tries again
+                self._tried = seen
             self._refuse([f"rules: {type(error).__name__}: {error}"], error)
             return
         if self._stop.is_set() or self._fingerprint() != seen:
