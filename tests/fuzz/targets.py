@@ -48,7 +48,8 @@ class Fuzz:
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
         self._rules = [path.read_bytes() for path in sorted(CONTENT.rglob("*.yml")) if ".events." not in path.name]
-        self._events = [*_events_of(CONTENT), *_OTHER_FORMS]
+        of_rules = _events_of(CONTENT)
+        self._events = [*of_rules, *_OTHER_FORMS * (len(of_rules) // len(_OTHER_FORMS))]  # half and half
         rules, errors = load_rules([CONTENT], ATTACK)
         assert errors == []
         self._matcher = Matcher(rules)

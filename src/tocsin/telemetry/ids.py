@@ -19,12 +19,16 @@ def event_id_of(origin: bytes, position: int, raw: bytes) -> bytes:
 
 def span_id_of(event_id: bytes, stage: str) -> bytes:
     """Return the 8-byte span id of one stage of one event."""
-    return (xxh3_64_intdigest(event_id + stage.encode(), _SPAN_SEED) or 1).to_bytes(8, "big")
+    return _span_number(event_id, stage).to_bytes(8, "big")
 
 
 def traceparent_of(event_id: bytes, stage: str) -> bytes:
     """Return the W3C `traceparent` header value (level 2, flags 00: nobody has sampled it yet)."""
-    return b"00-%b-%b-00" % (event_id.hex().encode(), span_id_of(event_id, stage).hex().encode())
+    return b"00-%b-%016x-00" % (event_id.hex().encode(), _span_number(event_id, stage))
+
+
+def _span_number(event_id: bytes, stage: str) -> int:
+    return xxh3_64_intdigest(event_id + stage.encode(), _SPAN_SEED) or 1
 
 
 def alert_id_of(topic: str, partition: int, offset: int, rule_id: str) -> str:

@@ -24,8 +24,8 @@ def run(settings: SimulatorSettings, positions: Mapping[str, bytes] | None = Non
 
 
 @lru_cache(maxsize=4)
-def default_run(count: int = 60_000) -> tuple[list[Record], list[Record]]:
-    """A default run, so long that both attacks are whole in it."""
+def default_run(count: int = 100_000) -> tuple[list[Record], list[Record]]:
+    """A default run, so long that all attacks are whole in it."""
     return run(SimulatorSettings(count=count))
 
 

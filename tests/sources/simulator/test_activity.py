@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tests.sources.simulator.simulated import data_of, default_run, system_of, time_of
-from tocsin.sources.simulator.fleet import fleet_of
+from tocsin.sources.simulator.fleet import Fleet, fleet_of
 from tocsin.sources.simulator.residents import DAY_US, Residents
 
 _WELL_KNOWN_SESSIONS = {"0x3e7", "0x0"}
@@ -17,15 +17,15 @@ def test_events_come_in_order_of_their_time() -> None:
 
 
 def test_people_work_by_day_and_servers_round_the_clock() -> None:
-    by_hour = Counter(time_of(record)[11:13] for record in default_run(100_000)[0])
-    assert by_hour["10"] > 4 * by_hour["23"] > 0
+    by_hour = Counter(time_of(record)[11:13] for record in default_run()[0])
+    assert by_hour["10"] > 3 * by_hour["23"] > 0
     assert by_hour["12"] < by_hour["11"]
-    servers = Counter(time_of(record)[11:13] for record in default_run(100_000)[0] if b"SRV-" in record.key)
+    servers = Counter(time_of(record)[11:13] for record in default_run()[0] if b"SRV-" in record.key)
     assert min(servers[f"{hour:02d}"] for hour in range(24)) > 100
 
 
 def test_a_default_run_is_about_a_day() -> None:
-    end = time_of(default_run(100_000)[0][-1])
+    end = time_of(default_run()[0][-1])
     assert "2026-01-13T04" < end < "2026-01-13T08"
 
 
@@ -42,18 +42,38 @@ def test_every_session_of_a_process_has_a_logon() -> None:
 
 
 def test_every_parent_is_a_process_that_was_started_before() -> None:
-    fleet = fleet_of(1, 50)
-    residents = Residents(1, _START_US)
-    known: set[str] = set()
-    for host in fleet.hosts:
-        resident = residents.resident_of(host)
-        roots = [resident.services, resident.winlogon, resident.scheduler, resident.launcher]
-        known |= {root.guid.decode() for root in roots}
+    known = residents_of(fleet_of(1, 50))
     starts = [data_of(record) for record in default_run()[0] if system_of(record)["EventID"] == 1]
     for data in sorted(starts, key=lambda data: data["UtcTime"]):
         assert data["ParentProcessGuid"] in known, data
         assert data["ProcessGuid"] not in known
         known.add(data["ProcessGuid"])
+
+
+def test_whatever_a_process_does_is_done_by_one_that_was_started() -> None:
+    known, shifts = residents_of(fleet_of(1, 50)), set()
+    deeds = []
+    for record in default_run()[0]:
+        event_id = system_of(record)["EventID"]
+        if event_id == 1:
+            known.add(data_of(record)["ProcessGuid"])
+            shifts.add(data_of(record)["ProcessGuid"])
+        elif event_id in (3, 7, 11, 13, 22):
+            deeds.append(data_of(record)["ProcessGuid"])
+        elif event_id == 10:
+            deeds += (data_of(record)["SourceProcessGUID"], data_of(record)["TargetProcessGUID"])
+    assert set(deeds) <= known
+    assert len(set(deeds) & shifts) > 1_000
+
+
+def residents_of(fleet: Fleet) -> set[str]:
+    residents = Residents(1, _START_US)
+    return {
+        root.guid.decode()
+        for host in fleet.hosts
+        for resident in (residents.resident_of(host),)
+        for root in (resident.services, resident.winlogon, resident.scheduler, resident.launcher, resident.lsass)
+    }
 
 
 def test_parents_in_4688_are_processes_of_the_same_host() -> None:

@@ -10,10 +10,11 @@ import pytest
 from tests.sources.simulator.simulated import data_of, default_run, run, system_of, time_of
 from tocsin.event import Record, Stamp
 from tocsin.rules.attack import Attack
-from tocsin.sources.simulator import SCENARIOS, SimulatorSettings, phish, spray
+from tocsin.sources.simulator import SimulatorSettings
 from tocsin.sources.simulator.attack import Move
+from tocsin.sources.simulator.scenarios import SCENARIOS
 
-_STEPS = {"phish-to-credentials": len(phish.MOVES), "spray-to-rdp": len(spray.MOVES)}
+_MOVES = [move for scenario in SCENARIOS.values() for move in scenario.moves]
 
 
 def labels_of(records: list[Record]) -> list[dict[str, Any]]:
@@ -38,7 +39,7 @@ def commands(records: list[Record]) -> list[str]:
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_each_step_of_a_scenario_is_labelled_in_order(scenario: str) -> None:
     steps = labelled(scenario)
-    assert sorted(steps) == list(range(1, _STEPS[scenario] + 1))
+    assert sorted(steps) == list(range(1, len(SCENARIOS[scenario].moves) + 1))
     firsts = [time_of(steps[step][0]) for step in sorted(steps)]
     assert firsts == sorted(firsts)
 
@@ -55,11 +56,12 @@ def test_labels_say_where_and_when_their_event_was() -> None:
 
 
 def test_events_say_nothing_of_labels() -> None:
+    names = [name.encode() for name in SCENARIOS]
     for record in default_run()[0]:
-        assert not any(word in record.value for word in (b"phish-to", b"spray-to", b"tactic", b"technique"))
+        assert not any(word in record.value for word in (*names, b"tactic", b"technique"))
 
 
-@pytest.mark.parametrize("move", [*phish.MOVES, *spray.MOVES], ids=lambda move: f"{move.technique} {move.title}")
+@pytest.mark.parametrize("move", _MOVES, ids=lambda move: f"{move.technique} {move.title}")
 def test_techniques_are_live_and_of_their_tactic(move: Move) -> None:
     attack = Attack.load()
     technique = attack.techniques[move.technique]
@@ -69,23 +71,28 @@ def test_techniques_are_live_and_of_their_tactic(move: Move) -> None:
     assert names[move.tactic] in technique.tactics
 
 
-def test_the_two_attacks_lie_hours_apart_in_a_default_run() -> None:
+def test_each_scenario_has_steps_for_rules_and_at_least_eight_are_played_in_a_default_run() -> None:
+    assert len({label["scenario"] for label in labels_of(default_run()[1])}) == len(SCENARIOS) >= 8
+    for scenario in SCENARIOS.values():
+        assert {"event"} <= {move.detectable for move in scenario.moves} <= {"event", "correlation"}
+
+
+def test_the_attacks_are_spread_over_the_day_of_a_default_run() -> None:
     times = [time_of(labelled(scenario)[1][0]) for scenario in SCENARIOS]
-    hours = [int(time[11:13]) for time in times]
-    assert 7 <= hours[0] <= 10
-    assert 13 <= hours[1] <= 16
+    assert times == sorted(times)
+    assert len({time[:13] for time in times}) >= len(SCENARIOS) - 1
 
 
 @pytest.mark.parametrize("hosts", [5, 50, 500, 3_000])
 def test_twenty_thousand_events_hold_one_whole_attack(hosts: int) -> None:
     labels = labels_of(run(SimulatorSettings(count=20_000, hosts=hosts))[1])
     steps = {label["step"] for label in labels if label["run"] == "phish-to-credentials-1"}
-    assert steps == set(range(1, len(phish.MOVES) + 1))
+    assert steps == set(range(1, len(SCENARIOS["phish-to-credentials"].moves) + 1))
 
 
 @pytest.mark.parametrize(("attacks", "played"), [((), set()), (("spray-to-rdp",), {"spray-to-rdp"})])
 def test_only_the_chosen_attacks_are_played(attacks: tuple[str, ...], played: set[str]) -> None:
-    labels = labels_of(run(SimulatorSettings(count=60_000, attacks=attacks))[1])
+    labels = labels_of(run(SimulatorSettings(count=70_000, attacks=attacks))[1])
     assert {label["scenario"] for label in labels} == played
 
 
@@ -95,7 +102,8 @@ def test_word_starts_powershell_whose_encoded_command_is_the_script_of_4104() ->
     assert start["ParentImage"].endswith("\\WINWORD.EXE")
     decoded = base64.b64decode(start["CommandLine"].rsplit(" ", 1)[1]).decode("utf-16-le")
     assert "DownloadString" in decoded
-    assert [data_of(record)["ScriptBlockText"] for record in steps[3]] == [decoded]
+    (script,) = (record for record in steps[3] if system_of(record)["EventID"] == 4104)
+    assert data_of(script)["ScriptBlockText"] == decoded
 
 
 def test_the_stolen_account_installs_a_service_elsewhere_and_clears_the_log() -> None:
@@ -129,5 +137,11 @@ def test_some_honest_events_look_like_an_attack() -> None:
             continue
         honest["encoded"] += b"-EncodedCommand" in record.value
         honest["domain admins"] += b"Domain Admins" in record.value
+        honest["psexec"] += b"PSEXESVC" in record.value
+        honest["shadow copies"] += b"delete shadows" in record.value
+        honest["scanner"] += b"SCAN-0001" in record.value
     assert 0 < honest["encoded"] < 500
     assert 0 < honest["domain admins"] < 100
+    assert 0 < honest["psexec"] < 100
+    assert 0 < honest["shadow copies"] < 100
+    assert 0 < honest["scanner"] < 500

@@ -44,7 +44,7 @@ def test_all_problems_are_named_at_once() -> None:
         (("none",), ()),
         ((), ()),
         (("spray-to-rdp",), ("spray-to-rdp",)),
-        (("spray-to-rdp", "phish-to-credentials"), SCENARIOS),
+        (("spray-to-rdp", "phish-to-credentials"), ("phish-to-credentials", "spray-to-rdp")),
     ],
 )
 def test_attacks_name_scenarios_or_all_or_none(attacks: tuple[str, ...], scenarios: tuple[str, ...]) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 
 from tocsin.sources.simulator.activity import Activity
 from tocsin.sources.simulator.attack import Stage
+from tocsin.sources.simulator.draft import Draft
 from tocsin.sources.simulator.fleet import fleet_of
 from tocsin.sources.simulator.formats import templates_of
 from tocsin.sources.simulator.kinds import CHANNELS, KINDS
 from tocsin.sources.simulator.plan import Instance, Plan
-from tocsin.sources.simulator.recorder import Draft, Recorder
+from tocsin.sources.simulator.recorder import Recorder
 from tocsin.sources.simulator.residents import BLOCK_US, Residents
 from tocsin.sources.simulator.settings import SimulatorSettings
 from tocsin.sources.simulator.text import number_of, second_of
@@ -102,9 +103,14 @@ class Block:
     def events(self, start: int, end: int) -> Iterator[bytes]:
         """Yield the bytes of the events from `start` to before `end`, each written when it is asked for."""
         renders = self._renders
+        second_us, second = -1_000_000, b""  # many events share a second
         for draft, number in zip(self.drafts[start:end], self._record_numbers[start:end], strict=True):
-            second, micros = divmod(draft.time_us, 1_000_000)
+            micros = draft.time_us - second_us
+            if micros >= 1_000_000:
+                second_us += micros - micros % 1_000_000
+                micros %= 1_000_000
+                second = second_of(second_us // 1_000_000)
             host = draft.host
             thread = 4 * (40 + (number * 7 + host.number) % 31 * 13)
-            header = (second_of(second), micros, micros // 1000, number, draft.pid, thread, *host.in_headers)
-            yield renders[draft.kind](header + draft.values)
+            values = (second, micros, micros // 1000, number, draft.pid, thread, *host.in_headers, *draft.values)
+            yield renders[draft.kind](values)

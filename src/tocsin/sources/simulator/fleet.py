@@ -85,6 +85,11 @@ class Fleet:
         """Servers other than domain controllers; every host where there are none."""
         return self._of(Role.SERVER) or self.hosts
 
+    @property
+    def controllers(self) -> tuple[Host, ...]:
+        """Domain controllers; every host where there are none."""
+        return self._of(Role.DOMAIN_CONTROLLER) or self.hosts
+
     def _of(self, role: Role) -> tuple[Host, ...]:
         return tuple(host for host in self.hosts if host.role is role)
 

@@ -1,28 +1,25 @@
 """When attacks are played: by how many events the fleet has written until then."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from tocsin.sources.simulator import phish, spray
 from tocsin.sources.simulator.attack import Stage
 from tocsin.sources.simulator.residents import BLOCK_US, DAY_US, HOUR_US
+from tocsin.sources.simulator.scenarios import SCENARIOS
 
 # Each scenario is played once in so many events of the fleet: a day of fifty hosts.
 PERIOD_EVENTS = 100_000
 
-# Where in the period each begins, so that a working day of fifty hosts has one in the morning, one in the afternoon.
-_BEGINS_AT = {"phish-to-credentials": 7_000, "spray-to-rdp": 52_000}
-_PLAYS: dict[str, Callable[[Stage], None]] = {"phish-to-credentials": phish.play, "spray-to-rdp": spray.play}
 _LEAD_US = 60 * 1_000_000  # an attack may begin so much before its start, with a logon
 _LONGEST_US = 45 * 60 * 1_000_000
 _EVENTS_MEANWHILE = 6_000  # of a large fleet while an attack lasts, at most
 
 # Events of one host in an hour, on average, as measured over simulated days of fifty hosts.
-_NIGHT = 29.5
-_WORKDAY = {7: 41.0, 8: 138.0, **dict.fromkeys(range(9, 16), 171.0), 12: 107.0, 16: 160.0, 17: 106.0, 18: 36.0}
+_NIGHT = 41.3
+_WORKDAY = {7: 55.6, 8: 135.2, **dict.fromkeys(range(9, 16), 150.7), 12: 101.6, 16: 145.3, 17: 104.9, 18: 46.8}
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Instance:
 
     def play(self, stage: Stage) -> None:
         """Write all of it to the stage's recorder."""
-        _PLAYS[self.scenario](stage)
+        SCENARIOS[self.scenario].play(stage)
 
 
 class Plan:
@@ -67,7 +64,7 @@ class Plan:
 
     def _instance(self, scenario: str, number: int) -> Instance:
         week_events = self._until_end_of_block[-1]
-        weeks, events = divmod(number * PERIOD_EVENTS + _BEGINS_AT[scenario], week_events)
+        weeks, events = divmod(number * PERIOD_EVENTS + SCENARIOS[scenario].begins_at, week_events)
         block = bisect_left(self._until_end_of_block, events)
         in_block = self._hosts * _events_of_a_host(self._start_us + block * BLOCK_US)
         part = 1 - (self._until_end_of_block[block] - events) / in_block

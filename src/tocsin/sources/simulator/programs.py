@@ -9,6 +9,7 @@ from tocsin.sources.simulator.text import escaped, number_of
 class Program(NamedTuple):
     """One executable, escaped for JSON."""
 
+    name: str  # as `program` looks it up
     image: bytes
     facts: tuple[bytes, ...]  # image, file version, description, product, company, original file name, hashes
 
@@ -151,6 +152,57 @@ _FILES = {
         "Python Software Foundation",
         "python.exe",
     ),
+    "backup-agent": (
+        "C:\\Program Files\\Northgate Backup\\ngbackup.exe",
+        "9.4.1.220",
+        "Northgate Backup Agent",
+        "Northgate Backup",
+        "Northgate Software Ltd",
+        "ngbackup.exe",
+    ),
+    "psexec": (
+        "C:\\Tools\\SysinternalsSuite\\PsExec64.exe",
+        "2.43",
+        "Execute processes remotely",
+        "Sysinternals PsExec",
+        "Sysinternals - www.sysinternals.com",
+        "psexec.c",
+    ),
+    "psexesvc": (
+        "C:\\Windows\\PSEXESVC.exe",
+        "2.43",
+        "PsExec Service",
+        "Sysinternals PsExec",
+        "Sysinternals",
+        "psexesvc.exe",
+    ),
+    "procdump": (
+        "C:\\Windows\\Temp\\procdump64.exe",
+        "11.0",
+        "Sysinternals process dump utility",
+        "ProcDump",
+        "Sysinternals - www.sysinternals.com",
+        "procdump",
+    ),
+    "adfind": (
+        "C:\\ProgramData\\AdFind.exe",
+        "1.56.0.1872",
+        "AdFind",
+        "AdFind",
+        "www.joeware.net",
+        "AdFind.exe",
+    ),
+    "rclone": (
+        "C:\\ProgramData\\sync\\rclone.exe",
+        "1.68.2",
+        "Rsync for cloud storage",
+        "Rclone",
+        "https://rclone.org",
+        "rclone.exe",
+    ),
+    "7z": ("C:\\Program Files\\7-Zip\\7z.exe", "24.09", "7-Zip Console", "7-Zip", "Igor Pavlov", "7z.exe"),
+    "dropped": ("C:\\Windows\\Temp\\winupd64.exe", "-", "-", "-", "-", "-"),
+    "encryptor": ("C:\\Windows\\Temp\\hbl.exe", "-", "-", "-", "-", "-"),
     "management-agent": (
         "C:\\Program Files\\Fleetdesk\\Agent\\fdagent.exe",
         "5.11.0.8",
@@ -195,6 +247,26 @@ _WINDOWS_TOOLS = {
     "sppsvc": ("sppsvc.exe", "Microsoft Software Protection Platform Service", "sppsvc.exe"),
     "defrag": ("Defrag.exe", "Disk Defragmenter Module", "Defrag.EXE"),
     "cleanmgr": ("cleanmgr.exe", "Disk Space Cleanup Manager for Windows", "CLEANMGR.DLL"),
+    "mshta": ("mshta.exe", "Microsoft (R) HTML Application host", "MSHTA.EXE"),
+    "regsvr32": ("regsvr32.exe", "Microsoft(C) Register Server", "REGSVR32.EXE"),
+    "bitsadmin": ("bitsadmin.exe", "BITS administration utility", "bitsadmin.exe"),
+    "certutil": ("certutil.exe", "CertUtil.exe", "CertUtil.exe"),
+    "fodhelper": ("fodhelper.exe", "Features On Demand Helper", "FodHelper.EXE"),
+    "schtasks": ("schtasks.exe", "Task Scheduler Configuration Tool", "schtasks.exe"),
+    "setspn": ("setspn.exe", "Query or reset the computer's SPN attribute", "setspn.exe"),
+    "ntdsutil": ("ntdsutil.exe", "NT5DS", "ntdsutil.exe"),
+    "wmic": ("wbem\\WMIC.exe", "WMI Commandline Utility", "wmic.exe"),
+    "wscript": ("wscript.exe", "Microsoft ® Windows Based Script Host", "wscript.exe"),
+    "systeminfo": ("systeminfo.exe", "Displays system information", "sysinfo.exe"),
+    "fltmc": ("fltMC.exe", "Filter Manager Control Program", "fltMC.exe"),
+    "fsutil": ("fsutil.exe", "fsutil.exe", "fsutil.exe"),
+    "auditpol": ("auditpol.exe", "Audit Policy Program", "AUDITPOL.EXE"),
+    "cipher": ("cipher.exe", "File Encryption Utility", "CIPHER.EXE"),
+    "netsh": ("netsh.exe", "Network Command Shell", "netsh.exe"),
+    "taskkill": ("taskkill.exe", "Terminates Processes", "taskkill.exe"),
+    "curl": ("curl.exe", "The curl executable", "curl.exe"),
+    "w3wp": ("inetsrv\\w3wp.exe", "IIS Worker Process", "w3wp.exe"),
+    "xcopy": ("xcopy.exe", "Extended Copy Utility", "XCOPY.EXE"),
     "compattelrunner": ("CompatTelRunner.exe", "Microsoft Compatibility Telemetry", "CompatTelRunner.exe"),
 }
 _FILES |= {
@@ -208,7 +280,7 @@ def program(name: str, user: str = "") -> Program:
     """Look a program up; `user` is the profile folder for those that are installed per user."""
     path, *facts = _FILES[name]
     path = path.replace("{user}", user)
-    return Program(escaped(path), (*map(escaped, (path, *facts)), _hashes(name, facts[0])))
+    return Program(name, escaped(path), (*map(escaped, (path, *facts)), _hashes(name, facts[0])))
 
 
 def _hashes(name: str, version: str) -> bytes:

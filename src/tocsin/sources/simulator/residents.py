@@ -2,9 +2,7 @@
 
 from typing import NamedTuple
 
-from tocsin.sources.simulator.fleet import Host, Role
-from tocsin.sources.simulator.programs import program
-from tocsin.sources.simulator.recorder import (
+from tocsin.sources.simulator.actors import (
     MEDIUM,
     SYSTEM_INTEGRITY,
     Process,
@@ -13,6 +11,8 @@ from tocsin.sources.simulator.recorder import (
     guid_of,
     logon_guid_of,
 )
+from tocsin.sources.simulator.fleet import Host, Role
+from tocsin.sources.simulator.programs import program
 from tocsin.sources.simulator.text import escaped, number_of
 
 DAY_US = 86_400 * 1_000_000
@@ -75,6 +75,8 @@ class Residents:
         guid = logon_guid_of(host, boot_us, SYSTEM_LOGON_ID)
         system = Session.of(host.account, SYSTEM_LOGON_ID, guid, 0, SYSTEM_INTEGRITY)
         processes = {
+            "lsass": self._lsass(host, boot_us, system),
+        } | {
             name: self._process(host, boot_us, name, program_name, escaped(command), system)
             for name, (program_name, command) in _LONG_LIVED.items()
         }
@@ -84,7 +86,12 @@ class Residents:
             winlogon=processes["winlogon"],
             scheduler=processes["scheduler"],
             launcher=processes["launcher"],
+            lsass=processes["lsass"],
         )
+
+    def _lsass(self, host: Host, boot_us: int, system: Session) -> Process:
+        guid = guid_of(host, boot_us, self._number(host, "lsass") & 0xFFFFFFFFFFFF)
+        return Process.of(guid, host.lsass_pid, program("lsass"), escaped("C:\\Windows\\system32\\lsass.exe"), system)
 
     def _working_day(self, host: Host, day: int) -> Shift | None:
         if host.role is not Role.WORKSTATION or day % 7 in (2, 3):  # 1970 began on a Thursday: Saturday, Sunday

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from tocsin.errors import ConfigError
+from tocsin.sources.simulator import scenarios
+from tocsin.sources.simulator.documents import DOCUMENTS
 
-SCENARIOS = ("phish-to-credentials", "spray-to-rdp")
-FORMATS = ("evtx-json", "flat-windows", "winlogbeat")
+SCENARIOS = tuple(scenarios.SCENARIOS)
+FORMATS = tuple(DOCUMENTS)
 
 MAX_HOSTS = 10_000
 

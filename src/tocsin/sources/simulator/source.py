@@ -14,7 +14,7 @@ from tocsin.sources.simulator.settings import SimulatorSettings
 from tocsin.telemetry.ids import event_id_of, origin_of
 
 # Part of the origin: raised by whoever changes what the same settings give.
-_CONTENT_VERSION = "1"
+_CONTENT_VERSION = "2"
 
 _CURSOR = struct.Struct(">BQQQ")  # version, index of the next event, its block, its place in the block
 _CURSOR_VERSION = 1

@@ -7,7 +7,8 @@ from functools import lru_cache
 from xxhash import xxh3_64_intdigest
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMES = tuple(b"%02d:%02d:" % divmod(minute, 60) for minute in range(1440))
+_THREE_DIGITS = tuple(b"%03d" % number for number in range(1000))
+_SECONDS = tuple(b"%02d." % second for second in range(60))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -16,16 +17,21 @@ def escaped(text: str) -> bytes:
     return json.dumps(text, ensure_ascii=False)[1:-1].encode()
 
 
-@lru_cache(maxsize=1 << 12)
 def second_of(second: int, separator: bytes = b"T") -> bytes:
     """Return a second since 1970, UTC, as `2026-01-12T06:00:00.`, or with another separator of date and time."""
-    minute, seconds = divmod(second, 60)
-    return b"%b%b%02d." % (_date_of(minute // 1440) + separator, _TIMES[minute % 1440], seconds)
+    return _minute_of(second // 60, separator) + _SECONDS[second % 60]
 
 
-@lru_cache(maxsize=8)
-def _date_of(day: int) -> bytes:
-    return (_EPOCH + timedelta(days=day)).strftime("%Y-%m-%d").encode()
+def utc_of(time_us: int) -> bytes:
+    """Return a time as Sysmon's UtcTime: `2026-01-12 06:00:00.123`."""
+    second, micros = divmod(time_us, 1_000_000)
+    return second_of(second, b" ") + _THREE_DIGITS[micros // 1000]
+
+
+@lru_cache(maxsize=1 << 12)
+def _minute_of(minute: int, separator: bytes) -> bytes:
+    date = (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%d %H:%M:")
+    return date.encode().replace(b" ", separator)
 
 
 def number_of(*parts: int | str) -> int:
