@@ -5,7 +5,9 @@
 The built-in pack beside the rules of --rules, on the same files of FOLDER (`manifest.json`, `index.json` there have the
 labels, which nobody of us wrote). An alert is a detection of level medium or above.
 
-* `evtx-attack-samples`: a label is of a whole file; found is a file with an alert of the labelled tactic.
+* `evtx-attack-samples`, `otrf`: a label is of a whole file; found is a file with an alert of the labelled tactic. The
+  recordings of `otrf` are long: most of their events are of ordinary work beside the attack. Rules of ours were written
+  with these files at hand, so their share says how much of the files they cover, not what they will find elsewhere.
 * `sigma-regression`: each of SigmaHQ's tests has the tactics of the rule that it was made for, which --rules must hold;
   found is a test with an alert of that tactic on one of its events.
 * `evtx-rs-samples`: ordinary logs; alerts per 10,000 events, rule by rule.
@@ -33,6 +35,8 @@ from tocsin.verdict import LEVELS
 _INGEST_US = 1_900_000_000_000_000
 _ALERT = LEVELS.index("medium")
 _REGRESSION = "sigma-regression/sigma-regression.jsonl.gz"
+_LABELLED_FILES = ("evtx-attack-samples", "otrf")
+_DATASETS = (*_LABELLED_FILES, "sigma-regression", "evtx-rs-samples")
 _SPLIT = {"TA0005": {"TA0005", "TA0112"}}
 
 Found = Mapping[str, Sequence[Sequence[Rule]]]  # file -> alerts of each of its events
@@ -52,9 +56,11 @@ def main() -> None:
     found = {name: _alerts(arguments.events, manifest, rules) for name, rules in loaded.items()}
     for name, rules in loaded.items():
         print(f"{name}: {len(rules):,} rules")
-    _print_recall("evtx-attack-samples: files", attack, _files_by_tactic(manifest, found))
+    for dataset in _LABELLED_FILES:
+        _print_recall(f"{dataset}: files", attack, _files_by_tactic(dataset, manifest, found))
     _print_recall("sigma-regression: tests", attack, _tests_by_tactic(tests, tactics, found))
     for name in loaded:
+        _print_lab(name, manifest, found[name])
         _print_ordinary(name, manifest, found[name])
 
 
@@ -62,7 +68,7 @@ def _alerts(folder: Path, manifest: Sequence[Mapping[str, Any]], rules: Sequence
     matcher = Matcher(rules)
     found = {}
     for entry in manifest:
-        if entry["dataset"] not in ("evtx-attack-samples", "sigma-regression", "evtx-rs-samples"):
+        if entry["dataset"] not in _DATASETS or entry["platform"] != "windows":
             continue
         with gzip.open(folder / entry["file"]) as file:
             matches = (matcher.match(normalise(line.rstrip(b"\r\n"), _INGEST_US)) for line in file)
@@ -73,11 +79,11 @@ def _alerts(folder: Path, manifest: Sequence[Mapping[str, Any]], rules: Sequence
 Tally = dict[str, Counter[str]]  # tactic -> how many are labelled (""), and found by each pack
 
 
-def _files_by_tactic(manifest: Sequence[Mapping[str, Any]], found: Mapping[str, Found]) -> Tally:
+def _files_by_tactic(dataset: str, manifest: Sequence[Mapping[str, Any]], found: Mapping[str, Found]) -> Tally:
     tally: Tally = {}
     for entry in manifest:
         labels = entry["attack"]
-        if entry["dataset"] != "evtx-attack-samples" or not isinstance(labels, dict):
+        if entry["dataset"] != dataset or entry["platform"] != "windows" or not isinstance(labels, dict):
             continue
         for tactic in labels["tactics"]:
             counts = tally.setdefault(tactic, Counter())
@@ -110,6 +116,13 @@ def _print_recall(title: str, attack: Attack, tally: Tally) -> None:
         if counts := tally.get(tactic.id):
             shares = " ".join(f"{counts[name]:>12} ({counts[name] / counts['']:4.0%})" for name in packs)
             print(f"  {tactic.id} {tactic.name:27} {counts['']:8} {shares}")
+
+
+def _print_lab(name: str, manifest: Sequence[Mapping[str, Any]], found: Found) -> None:
+    files = [entry["file"] for entry in manifest if entry["dataset"] == "otrf" and entry["file"] in found]
+    events = sum(len(found[file]) for file in files)
+    alerts = sum(len(rules) for file in files for rules in found[file])
+    print(f"\notrf, {name}: {alerts:,} alerts on {events:,} events of {len(files)} files")
 
 
 def _print_ordinary(name: str, manifest: Sequence[Mapping[str, Any]], found: Found) -> None:

@@ -28,7 +28,12 @@ ATTACK = Attack.load()
 INGEST_US = 1_800_000_000_000_000  # after the time in every test event
 
 # What they ask for is in Sysmon's process starts, not in those of the Security log.
-NEED_SYSMON = {"dcom_starts_shell", "renamed_windows_tool"}
+NEED_SYSMON = {
+    "dcom_starts_shell",
+    "elevated_com_object_starts_program",
+    "event_log_service_crashed",
+    "renamed_windows_tool",
+}
 
 RULE_FILES = sorted(path for path in PACK.rglob("*.yml") if not path.name.endswith(".events.yml"))
 IDS = [path.stem for path in RULE_FILES]
