@@ -11,7 +11,7 @@ run: $(READY)  ## simulate a day of a Windows fleet, classify and store it, sum 
 test: $(READY)  ## the tests that need nothing but Python (under three minutes)
 	$(BIN)/python -m pytest -n auto
 
-test-all: lint $(READY)  ## all tests: those above with coverage, then kills, fail points, full disks, large inputs
+test-all: lint services $(READY)  ## all tests: those above with coverage, then kills, fail points, full disks, large inputs
 	$(BIN)/python -m pytest -n auto --cov=tocsin --cov-report=term:skip-covered
 	$(BIN)/python -m pytest -n auto -m slow --durations 15
 
@@ -20,8 +20,8 @@ lint: $(READY)  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-services: $(READY)  ## what the tests of later stages need beside Python; nothing yet
-	@echo "No test needs a server yet."
+services:  ## what some slow tests need beside Python: Chromium, to look at the pages; quick once it is there
+	@sh tests/services.sh
 
 bench: $(READY)  ## measure; prints machine, commit, corpus and a ratio to a baseline of the same run
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

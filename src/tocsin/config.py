@@ -16,7 +16,7 @@ from tocsin.verdict import LEVELS
 DEFAULT_FILE = Path("tocsin.toml")
 _PREFIX = "TOCSIN_"
 _FILE_VARIABLE = "TOCSIN_CONFIG"
-_NOT_SETTINGS = {_FILE_VARIABLE, "TOCSIN_FAILPOINT", "TOCSIN_REQUIRE_DATA"}
+_NOT_SETTINGS = {_FILE_VARIABLE, "TOCSIN_FAILPOINT", "TOCSIN_REQUIRE_DATA", "TOCSIN_REQUIRE_SERVICES"}
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("produce.seed", _whole(0), "1", "the same seed gives the same events, byte for byte"),
     Setting("produce.run", _text, "default", "name of the simulated run; another name gives other event ids"),
     Setting("produce.hosts", _whole(1), "50", "hosts in the simulated fleet"),
-    Setting("produce.attacks", _text, "all", "attacks to weave in: all, none, or names"),
-    Setting("produce.format", _choice("evtx-json", "flat-windows", "winlogbeat"), "evtx-json", "form of the events"),
+    Setting("produce.attacks", _text, "all", "attacks to weave in: all, none, or names, with commas between"),
+    Setting(
+        "produce.format",
+        _choice("evtx-json", "flat-windows", "winlogbeat", "winlogbeat6"),
+        "evtx-json",
+        "form of the events: evtx-json, flat-windows, winlogbeat or winlogbeat6",
+    ),
     Setting("produce.start", _instant, "2026-01-12T06:00:00Z", "simulated time of the first event"),
     Setting("produce.again", _switch, "false", "read files that are copies of ones already read"),
     Setting("classify.rules", _path, "", "more Sigma rules: files or folders", is_list=True),

@@ -63,7 +63,7 @@ def test_attacks_that_raised_no_alert_are_named_all_the_same() -> None:
 def test_names_of_many_attacks_do_not_lie_on_one_another() -> None:
     times = [_PHISH.start + timedelta(minutes=minutes) for minutes in range(20)]
     found = figure_of(_statistics(), [LabelSpan(f"attack {time:%M}", time, time) for time in times])
-    assert len([text for text in _texts(found) if text.startswith("simulated: ")]) == 3
+    assert len([text for text in _texts(found) if text.startswith("simulated: ")]) == 5
 
 
 @pytest.mark.parametrize(

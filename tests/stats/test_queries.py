@@ -78,14 +78,27 @@ def test_rankings_name_the_first_and_sum_up_the_others() -> None:
         alert("2026-01-12 06:00", "r3", None, user=None, techniques=[], title=None),
     ]
     found = read_statistics(store_of([event("2026-01-12 06:00")], alerts), TACTICS, top=1)
-    assert found.rules.top == (Ranked("r1", "Rule r1", {"medium": 3}),)
+    assert found.rules.top == (Ranked("r1", "Rule r1", {"medium": 3}, sightings=1),)
     assert (found.rules.others, found.rules.other_levels) == (2, {"high": 2, "medium": 1})
-    assert found.techniques.top == (Ranked("T2", "", {"medium": 3, "high": 2}),)
+    assert found.techniques.top == (Ranked("T2", "", {"medium": 3, "high": 2}, sightings=2),)
     assert (found.techniques.others, found.techniques.other_levels) == (1, {"medium": 3})
-    assert found.users.top == (Ranked("ann", "", {"medium": 3}),)
+    assert found.users.top == (Ranked("ann", "", {"medium": 3}, sightings=1),)
     everyone = read_statistics(store_of([event("2026-01-12 06:00")], alerts), TACTICS).hosts
     assert [(ranked.name, ranked.alerts) for ranked in everyone.top] == [("ws-1", 3), ("ws-2", 2), ("", 1)]
     assert (everyone.others, everyone.other_levels) == (0, {})
+
+
+def test_alerts_of_one_rule_on_one_host_in_one_minute_are_one_sighting() -> None:
+    alerts = [
+        alert("2026-01-12 06:00:01", "r1", "ws-1"),
+        alert("2026-01-12 06:00:59", "r1", "ws-1"),
+        alert("2026-01-12 06:01:00", "r1", "ws-1"),
+        alert("2026-01-12 06:00:01", "r1", "ws-2"),
+        alert("2026-01-12 06:00:01", "r2", "ws-1"),
+    ]
+    found = read_statistics(store_of([event("2026-01-12 06:00")], alerts), TACTICS)
+    assert (found.totals.alerts, found.totals.sightings) == (5, 4)
+    assert [(ranked.name, ranked.sightings) for ranked in found.hosts.top] == [("ws-1", 3), ("ws-2", 1)]
 
 
 @pytest.mark.parametrize(

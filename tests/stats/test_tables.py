@@ -69,6 +69,8 @@ def test_json_holds_everything_as_plain_values() -> None:
     assert (found["events"], found["alerts"], found["dead_letters"]) == (2, 1, {"not_json": 1})
     assert found["detections_by_tactic"] == [{"id": "TA0002", "name": "Execution", "alerts": 1, "levels": {"high": 1}}]
     assert found["activity_by_tactic"] == [{"id": "TA0001", "name": "Initial Access", "events": 1}]
-    assert found["rules"]["top"] == [{"name": "r1", "title": "Rule r1", "alerts": 1, "levels": {"high": 1}}]
+    assert found["rules"]["top"] == [
+        {"name": "r1", "title": "Rule r1", "alerts": 1, "levels": {"high": 1}, "sightings": 1}
+    ]
     assert found["over_time"]["start"] == "2026-01-12T06:00:00+00:00"
     assert sum(found["over_time"]["events"]) == 2

@@ -15,6 +15,7 @@ EXAMPLES = """\
 examples:
   tocsin produce                                       simulate 100,000 events as fast as possible
   tocsin produce --count 0 --rate 500                  500 events a second until stopped
+  tocsin produce --hosts 500 --attacks kerberoast-to-ntds,spray-to-rdp --format winlogbeat
   tocsin produce --burst 20000:30 --rate 1000          a burst of 30 seconds first
   tocsin produce --input logs/ more.evtx events.jsonl.gz
   tocsin produce --input /var/log/app.jsonl --follow

@@ -55,14 +55,13 @@ def main(parsed: argparse.Namespace) -> int:
         raise ConfigError("scan: what to scan? Give PATH before --rules, which takes all that follows it")
     from tocsin.commands.detections import PRINTERS
     from tocsin.commands.output import open_output, refuse_overwriting
-    from tocsin.commands.page import CARRIED, print_page
     from tocsin.commands.progress import bar_for_rules, bar_of_bytes
-    from tocsin.pipeline.scan import NO_EVENTS, open_scan, write_scan_layer
+    from tocsin.pipeline.scan import LISTED_EVENTS, NO_EVENTS, open_scan, write_scan_layer
     from tocsin.supervisor import StopSignal
 
     is_page = parsed.format == "html"
     with bar_for_rules() as on_progress:
-        carried = CARRIED if is_page else NO_EVENTS
+        carried = LISTED_EVENTS if is_page else NO_EVENTS
         scanner = open_scan(config, parsed.paths, parsed.rules, carried, on_progress=on_progress)
     read = [*scanner.files, *(Path(rule.path) for rule in scanner.rule_set.rules)]
     given = [file for key in ("variables", "pipelines", "tuning", "formats") for file in config[f"classify.{key}"]]
@@ -71,7 +70,7 @@ def main(parsed: argparse.Namespace) -> int:
         print(f"scan: rule left out: {plain(str(error))}", file=sys.stderr)
     is_stopped = StopSignal(is_supervised=False)
     lowest = LEVELS.index(parsed.level)
-    print_all = partial(print_page, notes=partial(_notes, scanner, is_stopped)) if is_page else PRINTERS[parsed.format]
+    notes = partial(_notes, scanner, is_stopped)
     with (
         open_output(parsed.output, partial(_final, scanner, is_stopped)) as out,
         bar_of_bytes("scanning", scanner.progress) as on_batch,
@@ -79,11 +78,22 @@ def main(parsed: argparse.Namespace) -> int:
     ):
         found = (detection for detection in detections if LEVELS.index(detection.rule.level) >= lowest)
         fired: Counter[str] = Counter()
-        count = print_all(_counted(found, fired), scanner.tactic_names, out)
+        counted = _counted(found, fired)
+        if is_page:
+            from tocsin.pipeline.scan_report import (
+                report_of_scan,  # after the rules, which stay: DuckDB must go at exit
+            )
+
+            count = report_of_scan(
+                config, scanner, counted, parsed.level, notes, lambda piece: out.buffer.write(piece.encode())
+            )
+            out.buffer.flush()
+        else:
+            count = PRINTERS[parsed.format](counted, scanner.tactic_names, out)
     if parsed.navigator and (layer := _final(scanner, is_stopped, parsed.navigator)):
         write_scan_layer(scanner, fired, layer)
         print(f"scan: layer: {plain(str(layer))}", file=sys.stderr)
-    for note in _notes(scanner, is_stopped, count):
+    for note in notes(count):
         print(f"scan: {plain(note)}", file=sys.stderr)
     return exit_code(scanner.scan.counts, is_stopped)
 

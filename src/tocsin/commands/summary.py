@@ -10,6 +10,7 @@ from tocsin.pipeline.reading import open_existing_store
 from tocsin.pipeline.run import RunOutcome
 from tocsin.pipeline.statistics import draw, statistics_of
 from tocsin.pipeline.summary import (
+    OUTCOMES,
     AttackStep,
     StageCost,
     alerts_on_benign,
@@ -27,7 +28,6 @@ from tocsin.telemetry.meter import read_figures
 _BENIGN_SHOWN = 5
 _TITLE_WIDTH = 40
 _NOTES_SHOWN = 20
-_OUTCOMES = ("detected", "seen, but below the alert level", "for correlation (no single event shows it)", "missed")
 
 
 def print_summary(config: Config, outcome: RunOutcome) -> None:
@@ -81,27 +81,23 @@ def _tactics(detections: Mapping[str, int], activity: Mapping[str, int], names: 
 
 
 def _attacks(steps: Sequence[AttackStep]) -> None:
-    """Say of each simulated attack which of its steps raised an alert."""
+    """Say of each simulated attack how many of its steps raised an alert, and name those that no rule saw."""
     _section("Simulated attacks (labels.jsonl)")
-    outcomes = [_outcome(step) for step in steps]
-    _line("steps", f"{len(steps):,}")
-    for outcome in _OUTCOMES:
-        _line(outcome, f"{outcomes.count(outcome):,}")
-    undetected = Counter(
-        f"{outcome}: {step.scenario}, step {step.step}, {step.title} [{step.technique}]"
-        for step, outcome in zip(steps, outcomes, strict=True)
-        if outcome != _OUTCOMES[0]
+    print(f"  {'':42} {'steps':>7}" + "".join(f" {word:>{len(word) + 3}}" for word in OUTCOMES))
+    attacks: dict[str, Counter[str]] = {}
+    for step in steps:
+        attacks.setdefault(step.scenario, Counter())[step.outcome] += 1
+    attacks["all"] = sum(attacks.values(), Counter())
+    for name, outcomes in attacks.items():
+        counts = "".join(f" {outcomes[word]:{len(word) + 3},}" for word in OUTCOMES)
+        print(f"  {name:42} {outcomes.total():7,}{counts}")
+    missed = Counter(
+        f"missed: {step.scenario}, step {step.step}, {step.title} [{step.technique}]"
+        for step in steps
+        if step.outcome == OUTCOMES[-1]
     )
-    for sentence, times in undetected.items():
+    for sentence, times in missed.items():
         print(f"  {sentence}" + (f" ({times} times)" if times > 1 else ""))
-
-
-def _outcome(step: AttackStep) -> str:
-    if step.is_detected:
-        return _OUTCOMES[0]
-    if step.is_seen:
-        return _OUTCOMES[1]
-    return _OUTCOMES[2] if step.detectable == "correlation" else _OUTCOMES[3]
 
 
 def _benign(counts: Mapping[str, int]) -> None:

@@ -18,9 +18,11 @@ from tocsin.rules.progress import OnProgress, unseen
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.shares import PORTION_BYTES, shares_of
 from tocsin.stages.scan import Carried, Detection, Scan
+from tocsin.stats.report.findings import Limits
 from tocsin.timestamps import clock_us
 
 NO_EVENTS = Carried()
+LISTED_EVENTS = Carried(Limits().rows_per_rule, Limits().event_bytes + 1)  # one more says that there is more
 
 _BYTES_PER_WORKER = 64 << 20  # takes one as long as two or three starts with all of SigmaHQ
 

@@ -22,10 +22,10 @@ def draw(statistics: Statistics, labels: Sequence[Label], path: Path) -> None:
     """Draw the statistics as PNG or SVG, by the suffix of `path`."""
     from tocsin.stats.plots import draw_statistics  # takes half a second to import
 
-    draw_statistics(statistics, path, labels=_spans(labels))
+    draw_statistics(statistics, path, labels=spans_of(labels))
 
 
-def _spans(labels: Sequence[Label]) -> list[LabelSpan]:
+def spans_of(labels: Sequence[Label]) -> list[LabelSpan]:
     """Name each attack by its scenario; by its run, where a scenario runs more than once."""
     runs = {(label.scenario, label.run) for label in labels}
     is_repeated = len(runs) > len({scenario for scenario, _ in runs})

@@ -9,6 +9,13 @@ import duckdb
 from tocsin.pipeline.labels import Label
 from tocsin.telemetry.meter import StageFigures
 
+_LABELLED = "SEMI JOIN (SELECT unnest($ids) AS event_id) USING (event_id)"
+_ALERTING = f"SELECT DISTINCT event_id FROM alerts {_LABELLED}"  # noqa: S608  texts of our own
+_SEEN = f"SELECT DISTINCT event_id FROM events {_LABELLED} WHERE basis = 'detection'"  # noqa: S608
+
+# Below alert: a rule saw it, of a level below that of alerts. For correlation: no single event shows it.
+OUTCOMES = ("detected", "below alert", "for correlation", "missed")
+
 
 @dataclass(frozen=True)
 class AttackStep:
@@ -22,6 +29,15 @@ class AttackStep:
     detectable: str  # "event", or "correlation": no single event shows it
     is_detected: bool  # one of its events raised an alert
     is_seen: bool  # a rule below the alert level matched one of its events
+
+    @property
+    def outcome(self) -> str:
+        """Return one of OUTCOMES."""
+        if self.is_detected:
+            return OUTCOMES[0]
+        if self.is_seen:
+            return OUTCOMES[1]
+        return OUTCOMES[2] if self.detectable == "correlation" else OUTCOMES[3]
 
 
 @dataclass(frozen=True)
@@ -56,8 +72,9 @@ def events_without_time(store: duckdb.DuckDBPyConnection) -> Mapping[str, int]:
 
 def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> list[AttackStep]:
     """Hold the labels against what is stored."""
-    alerting = _ids(store, "SELECT DISTINCT event_id FROM alerts")
-    seen = _ids(store, "SELECT DISTINCT event_id FROM events WHERE basis = 'detection'")
+    labels = list(labels)
+    alerting = _ids(store, _ALERTING, labels)
+    seen = _ids(store, _SEEN, labels)
     events: dict[tuple[str, str, int], list[Label]] = defaultdict(list)
     for label in labels:
         events[(label.scenario, label.run, label.step)].append(label)
@@ -103,5 +120,6 @@ def stage_costs(figures: Iterable[StageFigures]) -> list[StageCost]:
     return costs
 
 
-def _ids(store: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    return {event_id for (event_id,) in store.execute(sql).fetchall()}
+def _ids(store: duckdb.DuckDBPyConnection, sql: str, labels: Iterable[Label]) -> set[str]:
+    """Return those of the labelled events that a query finds; there may be millions of others."""
+    return {event_id for (event_id,) in store.execute(sql, {"ids": [label.event_id for label in labels]}).fetchall()}

@@ -13,10 +13,13 @@ from tocsin.rules.attack import Attack
 from tocsin.rules.documents import Document, read_documents
 from tocsin.rules.filters import Filter, without_filters
 from tocsin.rules.load import RuleReader
-from tocsin.rules.match import Matcher
+from tocsin.rules.match import Matcher, Memory
 from tocsin.rules.preparation import Preparation
 from tocsin.rules.rule import Rule
+from tocsin.rules.tree import Tree
 from tocsin.rules.view import Spellings, View
+
+_MEMORY = Memory(value_characters=100_000, sets=1_000, signatures=0, shapes=64)  # there may be hundreds of questions
 
 
 @dataclass(frozen=True)
@@ -65,31 +68,94 @@ class Explanation:
 def explain(
     rule: Rule, filters: Sequence[Filter], event: Event, attack: Attack, preparation: Preparation
 ) -> Explanation:
-    """Explain what the engine says of one rule and one event. `filters`: those that were added to the rule.
+    """Explain what the engine says of one rule and one event, as `Question` does."""
+    return Question(rule, filters, attack, preparation).explain(event)
 
-    Raises RuleError where the rule's file has changed.
-    """
-    document = _document_of(rule)
-    detection = document.content["detection"]
-    conditions = detection["condition"]
-    question = _Question(rule, event, RuleReader(attack, rule.is_baseline, preparation), document)
-    selections = tuple(
-        question.selection(name, definition)
-        for name, definition in detection.items()
-        if name not in ("condition", "timeframe")
-    )
-    return Explanation(
-        rule=rule,
-        event_logsource=event.shape.logsource,
-        is_routed=rule.logsource.fits(event.shape.logsource),
-        holds=question.is_match(without_filters(rule, len(filters))),
-        conditions=tuple(conditions) if isinstance(conditions, list) else (conditions,),
-        selections=selections,
-        filters=tuple(
-            FilterAnswer(one.title, one.place, question.is_match(replace(rule, condition=one.condition)))
-            for one in filters
-        ),
-    )
+
+@dataclass(frozen=True)
+class _LineAsked:
+    key: str
+    wanted: Any
+    part: str
+
+
+@dataclass(frozen=True)
+class _SelectionAsked:
+    name: str
+    part: str
+    alternatives: tuple[tuple[_LineAsked, ...], ...]
+
+
+class Question:
+    """Asks the engine about one rule and about all parts of it, of any number of events."""
+
+    def __init__(self, rule: Rule, filters: Sequence[Filter], attack: Attack, preparation: Preparation) -> None:
+        """`filters`: those that were added to the rule. Raises RuleError where the rule's file has changed."""
+        self._rule = rule
+        self._filters = filters
+        self._document = _document_of(rule)
+        self._reader = RuleReader(attack, rule.is_baseline, preparation)
+        self._parts: list[Rule] = []
+        detection = self._document.content["detection"]
+        conditions = detection["condition"]
+        self._conditions = tuple(conditions) if isinstance(conditions, list) else (conditions,)
+        self._whole = self._part(without_filters(rule, len(filters)).condition)
+        self._of_filters = [self._part(one.condition) for one in filters]
+        self._selections = [
+            self._asked(name, definition)
+            for name, definition in detection.items()
+            if name not in ("condition", "timeframe")
+        ]
+        self._matcher = Matcher(self._parts, _MEMORY)
+
+    def explain(self, event: Event) -> Explanation:
+        """Explain what the engine says of an event, taken for one of the rule's log source."""
+        asked = self._rule.logsource
+        logsource = Logsource(asked.product, asked.service, (asked.category,) if asked.category else ())
+        taken = msgspec.structs.replace(event, shape=replace(event.shape, logsource=logsource))
+        held = {part.id for part in self._matcher.match(taken)}
+        view = View((event.overlay, event.fields) if asked.category else (event.fields,), Spellings())
+        return Explanation(
+            rule=self._rule,
+            event_logsource=event.shape.logsource,
+            is_routed=asked.fits(event.shape.logsource),
+            holds=self._whole in held,
+            conditions=self._conditions,
+            selections=tuple(_answered(selection, held, view) for selection in self._selections),
+            filters=tuple(
+                FilterAnswer(one.title, one.place, part in held)
+                for one, part in zip(self._filters, self._of_filters, strict=True)
+            ),
+        )
+
+    def _asked(self, name: str, definition: Any) -> _SelectionAsked:
+        alternatives = tuple(tuple(self._lines(one)) for one in _alternatives(definition))
+        return _SelectionAsked(name, self._part_of(definition), alternatives)
+
+    def _lines(self, alternative: Any) -> Iterator[_LineAsked]:
+        if not isinstance(alternative, Mapping):
+            yield _LineAsked("", alternative, self._part_of(alternative))
+            return
+        for key, wanted in alternative.items():
+            yield _LineAsked(str(key), wanted, self._part_of({key: wanted}))
+
+    def _part_of(self, definition: Any) -> str:
+        return self._part(self._reader.tree_of_part(self._document, definition))
+
+    def _part(self, condition: Tree) -> str:
+        """Add a condition as a rule of its own; return by which id it is known."""
+        self._parts.append(replace(self._rule, id=str(len(self._parts)), condition=condition))
+        return self._parts[-1].id
+
+
+def _answered(asked: _SelectionAsked, held: set[str], view: View) -> Selection:
+    alternatives = tuple(tuple(_line(line, held, view) for line in lines) for lines in asked.alternatives)
+    return Selection(asked.name, asked.part in held, alternatives)
+
+
+def _line(asked: _LineAsked, held: set[str], view: View) -> Line:
+    field = asked.key.partition("|")[0]
+    return Line(asked.key, asked.wanted, asked.part in held, view.raws(field) if field else None)
 
 
 def _document_of(rule: Rule) -> Document:
@@ -97,39 +163,6 @@ def _document_of(rule: Rule) -> Document:
         if document.line == rule.line and isinstance(document.content, dict) and "detection" in document.content:
             return document
     raise RuleError(rule.place, "is no longer there: the file has changed")
-
-
-class _Question:
-    """Asks the engine about parts of one rule, of an event that is taken for one of the rule's log source."""
-
-    def __init__(self, rule: Rule, event: Event, reader: RuleReader, document: Document) -> None:
-        asked = rule.logsource
-        logsource = Logsource(asked.product, asked.service, (asked.category,) if asked.category else ())
-        self._event = msgspec.structs.replace(event, shape=replace(event.shape, logsource=logsource))
-        self._rule = rule
-        self._reader = reader
-        self._document = document
-        layers = (event.overlay, event.fields) if asked.category else (event.fields,)
-        self._view = View(layers, Spellings())
-
-    def is_match(self, rule: Rule) -> bool:
-        return bool(Matcher([rule]).match(self._event))
-
-    def selection(self, name: str, definition: Any) -> Selection:
-        alternatives = tuple(tuple(self._lines(one)) for one in _alternatives(definition))
-        return Selection(name, self._holds(definition), alternatives)
-
-    def _lines(self, alternative: Any) -> Iterator[Line]:
-        if not isinstance(alternative, Mapping):
-            yield Line("", alternative, self._holds(alternative), None)
-            return
-        for key, wanted in alternative.items():
-            field = str(key).partition("|")[0]
-            yield Line(str(key), wanted, self._holds({key: wanted}), self._view.raws(field) if field else None)
-
-    def _holds(self, definition: Any) -> bool:
-        tree = self._reader.tree_of_part(self._document, definition)
-        return self.is_match(replace(self._rule, condition=tree))
 
 
 def _alternatives(definition: Any) -> Sequence[Any]:

@@ -22,18 +22,22 @@ _DUCKDB_TYPES = {
     pa.int64(): "BIGINT",
     pa.timestamp("us"): "TIMESTAMP",
 }
+# Columns that a query does not ask for are not read, so the ids, a list on every row, are picked at the very end.
 _ALERTS = """
 CREATE VIEW alerts AS
-SELECT alert_id, event_id, time, ingest_time, host, "user", match.id AS rule_id, match.title AS rule_title,
-    match.level AS level, match.author AS author, match.license AS license, match.tactics AS tactics,
-    match.techniques AS techniques, topic, "partition", "offset"
+SELECT alert_ids[number] AS alert_id, event_id, time, ingest_time, host, "user", match.id AS rule_id,
+    match.title AS rule_title, match.level AS level, match.author AS author, match.license AS license,
+    match.tactics AS tactics, match.techniques AS techniques, topic, "partition", "offset"
 FROM (
-    SELECT topic, "partition", "offset", event_id, time, ingest_time, host, "user", unnest(alert_ids) AS alert_id,
-        unnest([match FOR match IN from_json(matches, '[{"id": "VARCHAR", "title": "VARCHAR", "level": "VARCHAR",
-            "author": "VARCHAR", "license": "VARCHAR", "alert": "BOOLEAN", "tactics": ["VARCHAR"],
-            "techniques": ["VARCHAR"]}]')
-            IF match.alert]) AS match
-    FROM events WHERE level IS NOT NULL AND len(alert_ids) > 0
+    SELECT *, unnest(alerting) AS match, generate_subscripts(alerting, 1) AS number
+    FROM (
+        SELECT topic, "partition", "offset", event_id, time, ingest_time, host, "user", alert_ids,
+            [match FOR match IN from_json(matches, '[{"id": "VARCHAR", "title": "VARCHAR", "level": "VARCHAR",
+                "author": "VARCHAR", "license": "VARCHAR", "alert": "BOOLEAN", "tactics": ["VARCHAR"],
+                "techniques": ["VARCHAR"]}]')
+                IF match.alert] AS alerting
+        FROM events WHERE level IS NOT NULL
+    )
 )
 """
 

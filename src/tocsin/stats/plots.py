@@ -49,18 +49,27 @@ def draw_statistics(statistics: Statistics, path: Path, *, labels: Sequence[Labe
     suffix = path.suffix.lower()
     if suffix not in _SUFFIXES:
         raise ConfigError(f"cannot draw `{path}`: give a name that ends in .png or .svg")
-    with _style(), warnings.catch_warnings():
+    with style(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in any script; drawn as boxes
         picture = BytesIO()
         metadata = {"Date": None} if suffix == ".svg" else None  # the same statistics give the same bytes
-        figure_of(statistics, labels).savefig(picture, format=suffix[1:], metadata=metadata)
+        _laid_out(figure_of(statistics, labels)).savefig(picture, format=suffix[1:], metadata=metadata)
     path.write_bytes(picture.getvalue())
 
 
 def figure_of(statistics: Statistics, labels: Sequence[LabelSpan] = ()) -> Figure:
     """Return the sheet as a figure of its own, that no global state of pyplot knows of."""
-    with _style():
+    with style():
         return _figure_of(statistics, labels)
+
+
+def _laid_out(figure: Figure) -> Figure:
+    """Find the places once: an engine that stays would have the figure drawn twice."""
+    layout = figure.get_layout_engine()
+    if layout:
+        layout.execute(figure)
+        figure.set_layout_engine("none")
+    return figure
 
 
 def _figure_of(statistics: Statistics, labels: Sequence[LabelSpan]) -> Figure:
@@ -83,8 +92,8 @@ def _figure_of(statistics: Statistics, labels: Sequence[LabelSpan]) -> Figure:
     return figure
 
 
-def _style() -> AbstractContextManager[None]:
-    """The same look whatever the user's matplotlibrc says; the backend of a notebook stays as it is."""
+def style() -> AbstractContextManager[None]:
+    """Give the same look whatever the user's matplotlibrc says; the backend of a notebook stays as it is."""
     style: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
     return matplotlib.rc_context(style | _STYLE)
 

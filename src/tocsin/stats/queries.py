@@ -60,7 +60,8 @@ _COUNT_ALERTS = """
 CREATE OR REPLACE TEMP TABLE counted_alerts AS
 SELECT
     CASE WHEN epoch_us(time) >= $start AND epoch_us(time) < $end THEN (epoch_us(time) - $start) // $width END AS bucket,
-    host, "user", rule_id, rule_title, level, tactics, techniques, count(*) AS alerts
+    epoch_us(time) // 60000000 AS minute, host, "user", rule_id, rule_title, level, tactics, techniques,
+    count(*) AS alerts
 FROM alerts
 WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
     AND ($host IS NULL OR host = $host) AND list_contains($levels, level)
@@ -68,6 +69,8 @@ GROUP BY ALL
 """
 
 _ALERT_LEVELS = "SELECT bucket, level, sum(alerts)::BIGINT FROM counted_alerts GROUP BY ALL"
+
+_SIGHTINGS = "SELECT count(DISTINCT (rule_id, host, minute)) FROM counted_alerts"
 
 _ALERT_TACTICS = """
 WITH named AS (
@@ -82,13 +85,14 @@ WITH named AS (
     SELECT
         coalesce(unnest(CASE $of WHEN 'rule' THEN [rule_id] WHEN 'host' THEN [host] WHEN 'user' THEN ["user"]
             ELSE techniques END), '') AS name,
-        CASE $of WHEN 'rule' THEN rule_title ELSE '' END AS title, level, alerts
+        CASE $of WHEN 'rule' THEN rule_title ELSE '' END AS title, level, alerts, (rule_id, host, minute) AS sighting
     FROM counted_alerts
 ), ranked AS (
     SELECT name, row_number() OVER (ORDER BY sum(alerts) DESC, name) AS rank FROM named GROUP BY name
 )
 SELECT
     least(rank, $top + 1) AS place, level, any_value(name), max(title), sum(alerts)::BIGINT,
+    count(DISTINCT sighting),
     (SELECT greatest(0, count(*) - $top) FROM ranked) AS others
 FROM named JOIN ranked USING (name)
 GROUP BY place, level
@@ -130,6 +134,7 @@ def read_statistics(
     counts = _event_counts(store, filters, axis)
     with _counted_alerts(store, filters, axis):
         levels = store.execute(_ALERT_LEVELS).fetchall()
+        sightings = int(store.execute(_SIGHTINGS).fetchall()[0][0])
         alert_tactics = store.execute(_ALERT_TACTICS).fetchall()
         rules, techniques, hosts, users = (_ranking(store, of, top) for of in ("rule", "technique", "host", "user"))
     buckets = axis.buckets if axis else 0
@@ -137,7 +142,7 @@ def read_statistics(
     return Statistics(
         filters=filters,
         tactics=_names(tactics, {tactic for _, tactic, _, _ in alert_tactics}, activity),
-        totals=_totals(store, filters, counts, _summed((level, n) for _, level, n in levels)),
+        totals=_totals(store, filters, counts, _summed((level, n) for _, level, n in levels), sightings),
         axis=axis,
         undrawn_events=sum(count.events for count in counts if count.bucket is None),
         undrawn_alerts=sum(n for bucket, _, n in levels if bucket is None),
@@ -202,6 +207,7 @@ def _totals(
     filters: Filters,
     counts: Iterable[_EventCount],
     alert_levels: Mapping[str, int],
+    sightings: int,
 ) -> Totals:
     counts = list(counts)
     hosts, users = store.execute(_DISTINCT, _filter_values(filters)).fetchall()[0]
@@ -210,6 +216,7 @@ def _totals(
         hosts=hosts,
         users=users,
         alerts=sum(alert_levels.values()),
+        sightings=sightings,
         alert_levels={level: alert_levels[level] for level in LEVELS if level in alert_levels},
         basis=_summed((count.basis or "", count.events) for count in counts),
         formats=_summed((count.format or "", count.events) for count in counts),
@@ -221,11 +228,13 @@ def _totals(
 def _ranking(store: duckdb.DuckDBPyConnection, of: str, top: int) -> Ranking:
     names: dict[int, tuple[str, str]] = {}
     levels: dict[int, dict[str, int]] = defaultdict(dict)
+    sightings: Counter[int] = Counter()
     rows = store.execute(_RANKING, {"of": of, "top": top}).fetchall()
-    for place, level, name, title, alerts, _ in rows:
+    for place, level, name, title, alerts, seen, _ in rows:
         names[place] = (name, title or "")
         levels[place][level] = alerts
-    ranked = tuple(Ranked(*names[place], levels[place]) for place in sorted(names) if place <= top)
+        sightings[place] += seen  # a rule has one level
+    ranked = tuple(Ranked(*names[place], levels[place], sightings[place]) for place in sorted(names) if place <= top)
     return Ranking(ranked, others=rows[0][-1] if rows else 0, other_levels=levels.get(top + 1, {}))
 
 

@@ -42,6 +42,7 @@ class Totals:
     hosts: int  # distinct
     users: int  # distinct
     alerts: int
+    sightings: int  # of the alerts: those of one rule on one host in one minute are one
     alert_levels: Mapping[str, int]
     basis: Mapping[str, int]  # detection | activity | none -> events
     formats: Mapping[str, int]  # -> events
@@ -56,6 +57,7 @@ class Ranked:
     name: str  # rule id, technique id, host or user; empty where the event names none
     title: str  # of a rule; else empty
     levels: Mapping[str, int]  # level -> alerts
+    sightings: int  # of these alerts
 
     @property
     def alerts(self) -> int:

@@ -43,6 +43,7 @@ def as_json(statistics: Statistics) -> dict[str, Any]:
         "hosts": totals.hosts,
         "users": totals.users,
         "alerts": totals.alerts,
+        "sightings": totals.sightings,
         "alerts_by_level": dict(totals.alert_levels),
         "events_by_basis": dict(totals.basis),
         "events_by_format": dict(totals.formats),
@@ -93,6 +94,7 @@ def _totals_table(totals: Totals) -> "Table":
         ("events by format", totals.events, totals.formats),
         ("hosts", totals.hosts, {}),
         ("users", totals.users, {}),
+        ("alerts", totals.alerts, {"sightings": totals.sightings}),
         ("dead letters (whole store)", sum(totals.dead_letters.values()), totals.dead_letters),
     ]
     for name, count, counts in parts:
@@ -126,14 +128,15 @@ def _activity_table(statistics: Statistics) -> "Table":
 
 
 def _ranking_table(title: str, ranking: Ranking, what: str) -> "Table":
-    table = _table(title, ("alerts", "highest level"))
+    table = _table(title, ("alerts", "sightings", "highest level"))
     for ranked in ranking.top:
         name = ranked.title or ranked.name or "(none)"
-        _add_row(table, name, [f"{ranked.alerts:,}", max(ranked.levels, key=LEVELS.index)])
+        highest = max(ranked.levels, key=LEVELS.index)
+        _add_row(table, name, [f"{ranked.alerts:,}", f"{ranked.sightings:,}", highest])
     if ranking.others:
         alerts = sum(ranking.other_levels.values())
         _add_row(
-            table, f"{ranking.others:,} other {what}", [f"{alerts:,}", max(ranking.other_levels, key=LEVELS.index)]
+            table, f"{ranking.others:,} other {what}", [f"{alerts:,}", "", max(ranking.other_levels, key=LEVELS.index)]
         )
     return table
 
@@ -182,7 +185,13 @@ def _height(count: int, most: int) -> str:
 
 def _ranking_object(ranking: Ranking) -> dict[str, Any]:
     top = [
-        {"name": ranked.name, "title": ranked.title, "alerts": ranked.alerts, "levels": dict(ranked.levels)}
+        {
+            "name": ranked.name,
+            "title": ranked.title,
+            "alerts": ranked.alerts,
+            "levels": dict(ranked.levels),
+            "sightings": ranked.sightings,
+        }
         for ranked in ranking.top
     ]
     other_alerts = sum(ranking.other_levels.values())

@@ -30,7 +30,7 @@ from tocsin.stats.time_axis import TimeAxis
 Numbers = NDArray[Any]
 _dates: Any = dates  # the one part of Matplotlib without types
 
-_MAX_LANES = 3
+_MAX_LANES = 5
 _LANE_POINTS = 13
 _LETTER_SHARE = 0.0062  # of the width of a timeline, a letter of a label's name
 _LEAST_HEAT = 20  # alerts; so that two alerts do not look like a storm in a quiet store

@@ -1,0 +1,122 @@
+"""Report on what is stored: findings, drawings, why each rule fired, and the simulated attacks where there are some."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import duckdb
+
+from tocsin.config import Config
+from tocsin.pipeline.labels import Label, read_labels
+from tocsin.pipeline.normaliser import normaliser_of
+from tocsin.pipeline.reading import open_existing_store
+from tocsin.pipeline.reasons import Reasons
+from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
+from tocsin.pipeline.statistics import spans_of, statistics_of
+from tocsin.pipeline.summary import attack_steps, dead_letters_by_cause, events_without_time
+from tocsin.pipeline.topology import existing_bus
+from tocsin.rules.attack import Attack
+from tocsin.rules.progress import OnProgress, unseen
+from tocsin.stats.report.findings import Limits, Mark, Matrix, Simulated, Step, Technique, Wording
+from tocsin.stats.report.page import Report, write_page
+from tocsin.stats.report.pictures import pictures_of
+from tocsin.stats.report.queries import read_findings
+from tocsin.stats.statistics import Filters
+
+_WORDING = Wording("Tocsin report", "alert", 'tocsin query "FROM alerts"')
+_JUDGED = "SELECT DISTINCT rules_digest, attack_version FROM events WHERE basis = 'detection' ORDER BY ALL"
+
+
+def report_of_store(
+    config: Config, filters: Filters, limits: Limits | None = None, on_progress: OnProgress = unseen
+) -> Iterator[str]:
+    """Yield the page of a store, piece by piece. Raises ConfigError: no store, or rules that cannot be loaded."""
+    limits = limits or Limits()
+    store = open_existing_store(config)
+    attack, preparation = Attack.load(), preparation_of(config)
+    rules = load_rule_set(
+        attack, config["classify.rules"], config["classify.builtin"], user_cache(), preparation, on_progress
+    )
+    statistics = statistics_of(store, filters)
+    findings = read_findings(store, filters, limits, lambda done, total: on_progress("events of alerts", done, total))
+    labels = [label for label in _labels(config) if _is_meant(label, filters)]
+    return write_page(
+        Report(
+            wording=_WORDING,
+            matrix=matrix_of(attack),
+            made=datetime.now(UTC),
+            events=statistics.totals.events,
+            findings=findings,
+            statistics=statistics,
+            notes=_notes(store, rules),
+            limits=limits,
+            explain=Reasons(rules, attack, preparation, normaliser_of(config), limits.explained_rules).why,
+            pictures=tuple(pictures_of(statistics, spans_of(labels), _WORDING.finding)),
+            simulated=_simulated(store, labels),
+        )
+    )
+
+
+def matrix_of(attack: Attack) -> Matrix:
+    """Return what a page needs of ATT&CK."""
+    ids = {tactic.shortname: tactic.id for tactic in attack.tactics}
+    techniques = {
+        id_: Technique(id_, one.name, tuple(ids[name] for name in one.tactics if name in ids))
+        for id_, one in attack.techniques.items()
+        if not (one.deprecated or one.revoked)
+    }
+    return Matrix(attack.version, attack.copyright, {tactic.id: tactic.name for tactic in attack.tactics}, techniques)
+
+
+def _labels(config: Config) -> Sequence[Label]:
+    if not (config.bus_folder / "bus.sqlite").exists():  # a store alone
+        return ()
+    bus = existing_bus(config)
+    try:
+        return list(read_labels(bus))
+    finally:
+        bus.close()
+
+
+def _is_meant(label: Label, filters: Filters) -> bool:
+    time = datetime.fromisoformat(label.time)
+    return (
+        (filters.host is None or label.host.lower() == filters.host.lower())
+        and (filters.since_utc is None or time >= filters.since_utc)
+        and (filters.until_utc is None or time < filters.until_utc)
+    )
+
+
+def _simulated(store: duckdb.DuckDBPyConnection, labels: Sequence[Label]) -> Simulated:
+    runs = {(label.scenario, label.run) for label in labels}
+    is_repeated = len(runs) > len({scenario for scenario, _ in runs})
+    marks = {
+        label.event_id: Mark(label.run if is_repeated else label.scenario, label.step, label.title, label.technique)
+        for label in labels
+    }
+    steps = [
+        Step(
+            step.run if is_repeated else step.scenario, step.step, step.title, step.technique, step.outcome,
+            step.is_detected,
+        )
+        for step in (attack_steps(store, labels) if labels else ())
+    ]  # fmt: skip
+    return Simulated(marks, steps)
+
+
+def _notes(store: duckdb.DuckDBPyConnection, rules: RuleSet) -> list[str]:
+    """Say what could not be read, and whether the rules that explain are those that judged."""
+    notes = [
+        f"{count:,} records could not be read{' before the bus' if stage == 'produce' else ''}: {reason}"
+        for (stage, reason), count in dead_letters_by_cause(store).items()
+    ]
+    notes += [
+        f"{count:,} events stand at the time they were read, not their own: {flag}"
+        for flag, count in events_without_time(store).items()
+    ]
+    digests = sorted({digest for digest, _ in store.execute(_JUDGED).fetchall()})
+    if digests and digests != [rules.digest]:
+        notes.append(
+            "not all events were judged by the rules that are loaded here: why a rule fired is said by the rules as "
+            "they are now"
+        )
+    return notes
