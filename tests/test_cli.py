@@ -278,7 +278,7 @@ def test_output_for_which_there_is_no_room_is_said_in_one_line(tmp_path: Path, f
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_while_rules_are_loaded_is_said_in_one_line(tmp_path: Path, number: signal.Signals) -> None:
-    for rule in range(3_000):
+    for rule in range(12_000):
         (tmp_path / f"{rule}.yml").write_text(rule_text(f"CommandLine|contains: text {rule}", title=f"Rule {rule}"))
     check = start_tocsin("rules", "check", ".", cwd=tmp_path)
     time.sleep(1.5)

@@ -45,20 +45,22 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 _STAMP = struct.Struct(">B16sq")
 _STAMP_VERSION = 1
+_REPLAYED = b"\x01"
 _LAST_US = 253_402_300_799_999_999  # the end of the year 9999
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
-    """What our sources say of a record, packed into 25 bytes: version, event id, ingest time.
+    """What our sources say of a record, packed into 25 bytes, 26 where it is replayed: version, id, ingest time.
 
     Later versions only append, so readers ignore what follows.
     """
 
     event_id: bytes  # 16 bytes
     ingest_us: int  # when the source read the record: UTC, microseconds since 1970
+    is_replayed: bool = False  # a recording that is played again: its times are not those it happened at
 
     def packed(self) -> bytes:
-        return _STAMP.pack(_STAMP_VERSION, self.event_id, self.ingest_us)
+        return _STAMP.pack(_STAMP_VERSION, self.event_id, self.ingest_us) + (_REPLAYED if self.is_replayed else b"")
 
     @classmethod
     def of(cls, record: Record) -> "Stamp | None":
@@ -67,7 +69,9 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
         if packed is None or len(packed) < _STAMP.size:
             return None
         _, event_id, ingest_us = _STAMP.unpack_from(packed)
-        return cls(event_id, ingest_us) if 0 <= ingest_us <= _LAST_US else None
+        if not 0 <= ingest_us <= _LAST_US:
+            return None
+        return cls(event_id, ingest_us, packed[_STAMP.size : _STAMP.size + 1] == _REPLAYED)
 
 
 def id_of_file_record(record: Record) -> bytes:
@@ -76,10 +80,10 @@ def id_of_file_record(record: Record) -> bytes:
     return stamp.event_id if stamp else event_id_of(record.key, record.offset, record.value)
 
 
-def stamped(raw: bytes, event_id: bytes, ingest_us: int, key: bytes = b"") -> Record:
+def stamped(raw: bytes, event_id: bytes, ingest_us: int, key: bytes = b"", is_replayed: bool = False) -> Record:
     """Make the record that a source puts on `raw-events`: the bytes as they came, our stamp, a `traceparent`."""
     headers = (
-        (STAMP_HEADER, _STAMP.pack(_STAMP_VERSION, event_id, ingest_us)),
+        (STAMP_HEADER, _STAMP.pack(_STAMP_VERSION, event_id, ingest_us) + (_REPLAYED if is_replayed else b"")),
         (TRACEPARENT_HEADER, traceparent_of(event_id, "produce_event")),
     )
     return Record(raw, key, headers, ingest_us)

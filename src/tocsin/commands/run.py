@@ -1,14 +1,14 @@
 """Run the whole pipeline on this machine: produce, classify and store, as processes of their own.
 
-Without --input a Windows fleet is simulated. It stops by itself when everything is stored, with a summary; Ctrl-C
-stops it too, loses nothing, and the same command goes on from there."""
+Without --input or --replay a Windows fleet is simulated. It stops by itself when everything is stored, with a summary;
+Ctrl-C stops it too, loses nothing, and the same command goes on from there."""
 
 import argparse
 from pathlib import Path
 
 from tocsin.commands.classify import add_rules
 from tocsin.commands.options import add_places, add_setting, config_of
-from tocsin.commands.produce import add_input, add_simulator, refuse_without_effect
+from tocsin.commands.produce import add_input, add_replay, add_simulator, reading_of, refuse_without_effect
 from tocsin.errors import ConfigError
 
 HELP = "run everything: simulate or read events, classify, store, sum up"
@@ -18,12 +18,14 @@ examples:
   tocsin run --count 0 --rate 500                      500 a second until Ctrl-C
   tocsin run --input logs/ --data case-42              your files, into a directory of their own
   tocsin run --input logs/ --follow --rules sigma/rules
+  tocsin run --replay recordings/ --speed 10           recordings, played again ten times as fast, as of now
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
     add_input(parser)
+    add_replay(parser)
     add_simulator(parser)
     add_rules(parser)
     add_setting(parser, "--classify-workers", "classify.workers", "N")
@@ -41,6 +43,6 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.supervisor import StopSignal
 
     with view_for_stdout() as view:
-        outcome = run(config, parsed.input, parsed.follow, StopSignal(is_supervised=False), view.show)
+        outcome = run(config, reading_of(parsed), StopSignal(is_supervised=False), view.show)
     print_summary(config, outcome)
     return 130 if outcome.was_stopped else 0

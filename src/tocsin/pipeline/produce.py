@@ -1,13 +1,17 @@
-"""Produce: from files or the simulator to `raw-events`."""
+"""Produce: from files, recordings or the simulator to `raw-events`."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.config import Config
+from tocsin.errors import DecodeError
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import Batch, Outputs, Source, pump
+from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.topology import open_bus
 from tocsin.sources.files import FilesSettings, FilesSource
+from tocsin.sources.replay import ReplaySettings, ReplaySource
 from tocsin.sources.report import FilesReport
 from tocsin.sources.simulator import SimulatorSettings, SimulatorSource
 from tocsin.telemetry.meter import StageMeter
@@ -16,14 +20,21 @@ from tocsin.timestamps import clock_us
 _OWNER = "produce"
 
 
-def produce(
-    config: Config, inputs: Sequence[Path], follow: bool, is_stopped: Callable[[], bool], meter: StageMeter
-) -> None:
-    """Put records on `raw-events` until the source ends or a stop: those of `inputs`, or simulated ones."""
+@dataclass(frozen=True)
+class Reading:
+    """What is to be read. Nothing: events are simulated."""
+
+    inputs: Sequence[Path] = ()
+    follow: bool = False
+    recordings: Sequence[Path] = ()  # to be played again
+
+
+def produce(config: Config, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter) -> None:
+    """Put records on `raw-events` until the source ends or a stop: those of files, or simulated ones."""
     bus = open_bus(config)
     owner = bus.own(_OWNER)
     positions = bus.positions(_OWNER)
-    source, notes = _source(config, inputs, follow, positions)
+    source, notes = _source(config, reading, positions)
     try:
         pump(source, _to_raw_events, bus.committer(owner=_OWNER), meter, is_stopped)
     finally:
@@ -48,14 +59,37 @@ def simulator_settings(config: Config) -> SimulatorSettings:
     )
 
 
-def _source(
-    config: Config, inputs: Sequence[Path], follow: bool, positions: Mapping[str, bytes]
-) -> tuple[Source, Callable[[], list[str]]]:
+def _source(config: Config, reading: Reading, positions: Mapping[str, bytes]) -> tuple[Source, Callable[[], list[str]]]:
     """Return the source, and what tells in the end what a person should know of it."""
-    if not inputs:
+    if reading.recordings:
+        return _replay(config, reading.recordings, positions)
+    if not reading.inputs:
         return SimulatorSource(simulator_settings(config), positions, clock_us), list
-    files = FilesSource(FilesSettings(tuple(inputs), follow, config["produce.again"]), positions, clock_us)
+    settings = FilesSettings(tuple(reading.inputs), reading.follow, config["produce.again"])
+    files = FilesSource(settings, positions, clock_us)
     return files, lambda: _notes(files.report)
+
+
+def _replay(
+    config: Config, recordings: Sequence[Path], positions: Mapping[str, bytes]
+) -> tuple[Source, Callable[[], list[str]]]:
+    normalise = normaliser_of(config)
+
+    def time_of(raw: bytes) -> int | None:
+        try:
+            event = normalise(raw, clock_us())
+        except DecodeError:
+            return None
+        return None if event.time_source == "ingest" else event.time_us
+
+    settings = ReplaySettings(tuple(map(str, recordings)), config["produce.speed"], config["produce.max_gap"])
+    replay = ReplaySource(settings, positions, time_of, clock_us)
+
+    def notes() -> list[str]:
+        timeless = f"{replay.without_time:,} records say no time that could be read; they were put on the bus unchanged"
+        return [*_notes(replay.report), *([timeless] if replay.without_time else [])]
+
+    return replay, notes
 
 
 def _notes(report: FilesReport) -> list[str]:

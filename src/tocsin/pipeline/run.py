@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tocsin.bus.embedded import EmbeddedBus
 from tocsin.config import Config
@@ -45,17 +44,17 @@ class RunOutcome:
 
 def run(
     config: Config,
-    inputs: Sequence[Path],
-    follow: bool,
+    reading: Sequence[str],
     is_stopped: StopSignal,
     show: Callable[[Progress, Sequence[str]], None],
 ) -> RunOutcome:
     """Run produce, classify and store as processes until the source has ended and all of it is stored.
 
-    `show` is given the progress, and sentences on what happened, several times a second. Raises ConfigError: another
-    run has this data directory, or a stage refused to start or died too often.
+    `reading`: what `tocsin produce` is told to read; without any it simulates. `show` is given the progress, and
+    sentences on what happened, several times a second. Raises ConfigError: another run has this data directory, or a
+    stage refused to start or died too often.
     """
-    if not inputs:
+    if not reading:
         simulator_settings(config).check()
     try:
         config.data.mkdir(parents=True, exist_ok=True)
@@ -71,7 +70,7 @@ def run(
     shutil.rmtree(config.figures_folder, ignore_errors=True)
     bus = open_bus(config)
     try:
-        return _Supervised(config, bus, is_stopped, show).run(inputs, follow)
+        return _Supervised(config, bus, is_stopped, show).run(reading)
     finally:
         try:
             write_labels(bus, config.data / "labels.jsonl")
@@ -102,14 +101,14 @@ class _Supervised:
         self._news = News(config.figures_folder)
         self._next_news = 0.0
 
-    def run(self, inputs: Sequence[Path], follow: bool) -> RunOutcome:
+    def run(self, reading: Sequence[str]) -> RunOutcome:
         before = self._produced()
         progress = self._reader.read()
         manifest = Manifest(self._config.store_folder)
         latencies_before = manifest.latencies()
         started = time.monotonic()
         try:
-            self._start(inputs, follow)
+            self._start(reading)
             was_stopped = self._wait_until_stored(before)
             ended = time.monotonic()
             self._supervisor.stop("produce")
@@ -133,11 +132,10 @@ class _Supervised:
             progress=self._reader.read(),
         )
 
-    def _start(self, inputs: Sequence[Path], follow: bool) -> None:
+    def _start(self, reading: Sequence[str]) -> None:
         self._supervisor.start("store", ["store"])
         self._supervisor.start("classify", ["classify"])
-        reading = ["--input", *map(str, inputs)] if inputs else []
-        self._supervisor.start("produce", ["produce", *reading, *(["--follow"] if follow else [])])
+        self._supervisor.start("produce", ["produce", *reading])
 
     def _wait_until_stored(self, before: int) -> bool:
         """Return whether a stop came first."""

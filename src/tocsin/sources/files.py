@@ -64,6 +64,7 @@ class FilesSource:
         self._parser = EvtxParser()
         seed = self._seed(kept)
         self._run = self._again_run(kept)
+        self.run = f"{seed:x}:{self._run.number}"  # what tells this reading from others, also after a kill
         self._known = Known(
             kept, seed=seed, run=self._run.number, again=settings.again, has_nonces=positions is not None
         )

@@ -105,6 +105,8 @@ class Classify:
             except DecodeError as error:
                 dead.append(self._dead_letter(record, error.reason, error.detail, stamp))
                 continue
+            if stamp.is_replayed:
+                event.flags += ("replayed",)
             events.append((record, event, stamp.event_id, stamp.ingest_us))
         return events
 
