@@ -121,8 +121,9 @@ class Recorder:
         terminal: int = 0,
         logon_id: int = 0,
         logon_guid: bytes = NO_GUID,
+        by: Session | None = None,
     ) -> Session:
-        """4624, and 4672 for a session with privileges; `logon_id` 0 takes a new one.
+        """4624, and 4672 for a session with privileges; `logon_id` 0 takes a new one, `by` asked for it.
 
         `logon_guid` is the one of the Kerberos ticket, where a domain controller wrote that it gave one.
         """
@@ -147,6 +148,8 @@ class Recorder:
             asked_by, port = (resident.services.pid, _SERVICES), b"-"
         else:
             workstation, port = host.short_name, b"-"
+        if by is not None:
+            subject = by.in_security
         elevated = b"%%1843" if integrity is MEDIUM else b"%%1842"
         values = (
             *subject,
