@@ -64,7 +64,9 @@ def _to_the_server(stage: Stage, origin: Host, server: Host) -> None:
     deeds.process_accessed(stage.recorder, stage.at(800.5), server, tool, lsass, b"0x1fffff", _STACK)
     stage.create_file(801, server, tool, f"C:\\Windows\\Temp\\l{stage.number}.dmp")
     stage.begin(MOVES, 6)
-    stage.recorder.logged_on(stage.at(1300), server, admin, _NEW_CREDENTIALS, address=b"::1", integrity=HIGH, by=session)
+    stage.recorder.logged_on(
+        stage.at(1300), server, admin, _NEW_CREDENTIALS, address=b"::1", integrity=HIGH, by=session
+    )
     stage.pause()
 
 
