@@ -36,6 +36,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the store is made (default: a temporary folder)")
     arguments = parser.parse_args()
     print(f"machine: {machine()}; commit: {commit()}")
+    if arguments.folder:
+        Path(arguments.folder).mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
         data = Path(folder) / "data"
         _tocsin("run", "--data", data, "--count", _SIMULATED)
