@@ -73,6 +73,11 @@ def test_a_setting_of_the_simulator_is_refused_before_anything_starts(tmp_path: 
         (("rules", "coverage", "--navigator", "."), "`.` is no file"),
         (("classify", "--workers", "99999"), "a whole number from 1 to 256 is needed"),
         (("rules", "check", "."), "there is no Sigma rule in `.`"),
+        (("stats", "--since", "soon"), "`soon` is not a time such as 2026-01-12"),
+        (
+            ("report", "--since", "2026-01-13", "--until", "2026-01-12"),
+            "is not after --since 2026-01-13T00:00:00",
+        ),
         (("run", "--data", "/dev/null/x"), "data directory `/dev/null/x` cannot be used"),
     ],
 )
@@ -181,7 +186,9 @@ def test_config_show_masks_nothing_it_need_not_and_says_where_each_setting_comes
 
 
 def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path) -> None:
-    assert tocsin("run", "--count", 1000, "--data", "data", cwd=tmp_path).returncode == 0
+    ran = tocsin("run", "--count", 1000, "--data", "data", cwd=tmp_path)
+    assert ran.returncode == 0
+    assert "no attack had begun by the last event" in ran.stdout
     done = tocsin("stats", "--data", "data", "--output", "picture.svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "picture.svg").read_text().startswith("<?xml")

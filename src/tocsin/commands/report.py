@@ -16,7 +16,7 @@ from tocsin.commands.options import (
     config_of,
     new_file,
 )
-from tocsin.commands.stats import time
+from tocsin.commands.stats import refuse_empty_span, time
 from tocsin.config import DEFAULT_FILE, Config
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
+    refuse_empty_span(parsed)
     output = parsed.output or config.data / "report.html"
     _refuse_own_files(config, parsed.config, output)
     from tocsin.commands.output import open_output

@@ -42,7 +42,8 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.pipeline.run import run
     from tocsin.supervisor import StopSignal
 
+    reading = reading_of(parsed)
     with view_for_stdout() as view:
-        outcome = run(config, reading_of(parsed), StopSignal(is_supervised=False), view.show)
-    print_summary(config, outcome)
+        outcome = run(config, reading, StopSignal(is_supervised=False), view.show)
+    print_summary(config, outcome, is_simulated=not reading)
     return 130 if outcome.was_stopped else 0

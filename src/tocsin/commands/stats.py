@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tocsin.commands.options import add_places, config_of, new_file
+from tocsin.errors import ConfigError
 from tocsin.plain import plain_json
 from tocsin.verdict import LEVELS
 
@@ -41,16 +42,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def time(text: str) -> datetime:
-    """Read a time such as 2026-01-12 or 2026-01-12T06:00:00Z; argparse shows the name of this function in its error."""
-    moment = datetime.fromisoformat(text)
+    """Read a time such as 2026-01-12 or 2026-01-12T06:00:00Z, for argparse."""
     try:
+        moment = datetime.fromisoformat(text)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except OverflowError as error:
-        raise ValueError from error
+    except (ValueError, OverflowError) as error:
+        reason = f"`{text}` is not a time such as 2026-01-12 or 2026-01-12T06:00:00Z"
+        raise argparse.ArgumentTypeError(reason) from error
+
+
+def refuse_empty_span(parsed: argparse.Namespace) -> None:
+    """Refuse a span of time in which no event can lie."""
+    if parsed.since and parsed.until and parsed.since >= parsed.until:
+        raise ConfigError(f"--until {parsed.until.isoformat()} is not after --since {parsed.since.isoformat()}")
 
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
+    refuse_empty_span(parsed)
     from tocsin.pipeline.coverage import write_fired_layer
     from tocsin.pipeline.labels import read_labels
     from tocsin.pipeline.reading import open_existing_store
