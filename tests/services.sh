@@ -1,17 +1,33 @@
 #!/bin/sh
 # Install what slow tests need beside Python; where this user may not, say how. Quick where it is all there.
 set -eu
+here=$(cd "$(dirname "$0")" && pwd)
 
-for name in chromium chromium-browser google-chrome-stable google-chrome; do
-    if command -v "$name" >/dev/null; then
-        exit 0
+has_one_of() {
+    for name in "$@"; do
+        if command -v "$name" >/dev/null; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+install() { # what it is for, then Debian packages
+    what=$1
+    shift
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        echo "services: installing $*, for $what"
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+            echo "services: apt-get could not install it, so $what will be skipped." >&2
+    else
+        echo "services: missing here: $*; so $what will be skipped. Install it, such as with: sudo apt-get install $*"
     fi
-done
-if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-    echo "services: installing Chromium, so that tests can look at the pages"
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null ||
-        echo "services: apt-get could not install it, so tests that look at pages will be skipped." >&2
-else
-    echo "services: no Chromium here, so tests that look at pages will be skipped." \
-        "Install it, such as with: sudo apt-get install chromium"
+}
+
+has_one_of chromium chromium-browser google-chrome-stable google-chrome || install "tests that look at pages" chromium
+has_one_of java || install "tests with a real Kafka" openjdk-17-jre-headless
+has_one_of mvn || install "tests with a real Kafka" maven
+if has_one_of java && has_one_of mvn; then
+    sh "$here/kafka/fetch.sh" "${TOCSIN_TEST_KAFKA:-${XDG_CACHE_HOME:-$HOME/.cache}/tocsin-tests/kafka}" ||
+        echo "services: Apache Kafka could not be fetched, so tests with a real Kafka will be skipped." >&2
 fi

@@ -21,6 +21,7 @@ _LAYERS = (
         "timestamps",
         "verdict",
         "plain",
+        "kafka_properties",
         "locks",
         "content",
         "child",

@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from difflib import get_close_matches
@@ -11,12 +11,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from tocsin.errors import ConfigError
+from tocsin.kafka_properties import PREFIX as KAFKA_PREFIX
+from tocsin.kafka_properties import KafkaProperty, kafka_properties
 from tocsin.verdict import LEVELS
 
 DEFAULT_FILE = Path("tocsin.toml")
 _PREFIX = "TOCSIN_"
 _FILE_VARIABLE = "TOCSIN_CONFIG"
-_NOT_SETTINGS = {_FILE_VARIABLE, "TOCSIN_FAILPOINT", "TOCSIN_REQUIRE_DATA", "TOCSIN_REQUIRE_SERVICES"}
+_NOT_SETTINGS = {
+    _FILE_VARIABLE,
+    "TOCSIN_FAILPOINT",
+    "TOCSIN_REQUIRE_DATA",
+    "TOCSIN_REQUIRE_SERVICES",
+    "TOCSIN_TEST_KAFKA",
+}
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,18 @@ def _path(text: str) -> Path:
 
 def _bus(text: str) -> str:
     scheme, _, place = text.partition(":")
-    if text and (scheme != "file" or not place):
-        raise ValueError("file:DIR is needed, such as file:tocsin-data/bus")
+    if scheme == "kafka":
+        _check_servers(place.removeprefix("//"))
+    elif text and (scheme != "file" or not place):
+        raise ValueError("file:DIR or kafka://HOST:PORT is needed, such as kafka://localhost:9092")
     return text
+
+
+def _check_servers(servers: str) -> None:
+    for server in servers.split(","):
+        host, _, port = server.rpartition(":")
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536 or "/" in host or "@" in host:
+            raise ValueError("kafka://HOST:PORT is needed, several with commas between, and nothing else")
 
 
 def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
@@ -126,8 +143,11 @@ def _burst(text: str) -> tuple[float, float]:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("data", _path, "tocsin-data", "directory that holds the embedded log, the store and all state"),
-    Setting("bus", _bus, "", "where the topics are: file:DIR (default: `bus` in the data directory)"),
+    Setting(
+        "bus", _bus, "", "where the topics are: file:DIR, or kafka://HOST:PORT (default: `bus` in the data directory)"
+    ),
     Setting("topics.partitions", _whole(1, 1024), "4", "partitions of each topic, when it is made"),
+    Setting("topics.replication", _optional(_whole(1, 100)), "", "copies of each topic (default: as Kafka is set)"),
     Setting("topics.retention_hours", _positive, "168", "how long records that every group has read are kept"),
     Setting("topics.retention_gb", _positive, "4", "how much of a topic is kept, GB compressed"),
     Setting("produce.rate", _optional(_positive), "", "simulated events a second (default: as fast as possible)"),
@@ -146,6 +166,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("produce.start", _instant, "2026-01-12T06:00:00Z", "simulated time of the first event"),
     Setting("produce.speed", _not_negative, "1", "how fast to replay; 10 is ten times as fast, 0 does not wait"),
     Setting("produce.max_gap", _positive, "60", "the longest silence between events of a recording, in seconds"),
+    Setting("produce.name", _text, "", "name under which Kafka keeps where the inputs were left (default: `produce`)"),
     Setting("produce.again", _switch, "false", "read files that are copies of ones already read"),
     Setting("classify.rules", _path, "", "more Sigma rules: files or folders", is_list=True),
     Setting("classify.variables", _path, "", "values of placeholders in your rules: YAML files", is_list=True),
@@ -187,8 +208,9 @@ class Value:
 class Config(Mapping[str, Any]):
     """All settings by key."""
 
-    def __init__(self, values: Mapping[str, Value]) -> None:
+    def __init__(self, values: Mapping[str, Value], kafka: Mapping[str, KafkaProperty]) -> None:
         self.values_by_key = values
+        self.kafka = kafka  # librdkafka properties by name
 
     def __getitem__(self, key: str) -> Any:
         return self.values_by_key[key].value
@@ -223,7 +245,19 @@ class Config(Mapping[str, Any]):
     def as_environment(self) -> dict[str, str]:
         """Return the variables that hand all these settings to a child process, which then reads no file."""
         variables = {value.setting.variable: value.text for value in self.values_by_key.values()}
-        return {**variables, _FILE_VARIABLE: os.devnull}
+        properties = {each.variable: each.value for each in self.kafka.values()}
+        return {**variables, **properties, _FILE_VARIABLE: os.devnull}
+
+    @property
+    def kafka_servers(self) -> str:
+        """HOST:PORT of the Kafka cluster, with commas between; "" where the bus is the embedded one."""
+        url: str = self["bus"]
+        return url.removeprefix("kafka:").removeprefix("//") if url.startswith("kafka:") else ""
+
+    @property
+    def kafka_folder(self) -> Path:
+        """What one installation keeps of its own when its bus is Kafka."""
+        return self.data / "kafka"
 
     @property
     def bus_folder(self) -> Path:
@@ -233,7 +267,10 @@ class Config(Mapping[str, Any]):
 
 
 def load_config(
-    flags: Mapping[str, str | list[str] | None], environment: Mapping[str, str] = os.environ, file: str | None = None
+    flags: Mapping[str, str | list[str] | None],
+    environment: Mapping[str, str] = os.environ,
+    file: str | None = None,
+    kafka_flags: Sequence[str] = (),
 ) -> Config:
     """Settle every setting. `flags` holds those given on the command line by key.
 
@@ -242,7 +279,7 @@ def load_config(
     """
     problems: list[str] = []
     named = (file, "--config") if file else (environment.get(_FILE_VARIABLE), _FILE_VARIABLE)
-    said_in_file, path = _read_file(*named, problems)
+    said_in_file, kafka_table, path = _read_file(*named, problems)
     values = {}
     _check_environment(environment, problems)
     for setting in SETTINGS:
@@ -251,9 +288,10 @@ def load_config(
             values[setting.key] = Value(setting, _parse(setting, text), _joined(text), source)
         except ValueError as error:
             problems.append(f"{source}: {setting.key} is `{_joined(text)}`; {error}")
+    kafka = kafka_properties(kafka_table, str(path), environment, list(kafka_flags), problems)
     if problems:
         raise ConfigError(*problems)
-    return Config(values)
+    return Config(values, kafka)
 
 
 def _said(
@@ -295,34 +333,39 @@ def _toml_text(said: object) -> str:
     return str(said).lower() if isinstance(said, bool) else str(said)
 
 
-def _read_file(named: str | None, by: str, problems: list[str]) -> tuple[dict[str, Any], Path]:
+def _read_file(named: str | None, by: str, problems: list[str]) -> tuple[dict[str, Any], dict[str, Any], Path]:
+    """Return what is said by key, the table `[kafka]`, and the path of the file."""
     path = Path(named) if named else DEFAULT_FILE
     if not path.exists():
         if named:
             problems.append(f"{by}: there is no file `{path}`")
-        return {}, path
+        return {}, {}, path
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError:
         problems.append(f"{path}: is not text in UTF-8; save it as such")
-        return {}, path
+        return {}, {}, path
     except OSError as error:
         problems.append(f"{path}: {error.strerror}")
-        return {}, path
+        return {}, {}, path
     except tomllib.TOMLDecodeError as error:
         problems.append(f"{path}: {error}")
-        return {}, path
+        return {}, {}, path
     said: dict[str, Any] = {}
+    kafka = tables.pop("kafka", {})
+    if not isinstance(kafka, dict):
+        problems.append(f"{path}: `kafka` must be a table of librdkafka properties: [kafka]")
+        kafka = {}
     for name, part in tables.items():
         said |= {f"{name}.{key}": value for key, value in part.items()} if isinstance(part, dict) else {name: part}
     problems += [f"{path}: unknown key `{key}`{_suggestion(key, _BY_KEY)}" for key in said if key not in _BY_KEY]
-    return said, path
+    return said, kafka, path
 
 
 def _check_environment(environment: Mapping[str, str], problems: list[str]) -> None:
     known = {setting.variable for setting in SETTINGS} | _NOT_SETTINGS
     for variable in sorted(environment):
-        if variable.startswith(_PREFIX) and variable not in known:
+        if variable.startswith(_PREFIX) and not variable.startswith(KAFKA_PREFIX) and variable not in known:
             problems.append(f"environment: unknown variable `{variable}`{_suggestion(variable, known)}")
 
 

@@ -34,3 +34,7 @@ class DecodeError(Exception):
 
 class DeliveryError(Exception):
     """An output could not be delivered, or an archive fetched: nothing was committed; the same can be tried again."""
+
+
+class ReopenError(DeliveryError):
+    """Nothing is to be had any more from what was opened of the bus: close it and open it anew."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
-from tocsin.errors import DeliveryError
-from tocsin.event import Record
+from tocsin.errors import DeliveryError, ReopenError
+from tocsin.event import MAX_RECORD_BYTES, Record
 
 Outputs = Mapping[str, Sequence[Record]]  # topic -> records to append to it
 TopicPartition = tuple[str, int]
@@ -71,6 +71,8 @@ class TopicSettings:
     partitions: int = 4
     retention_seconds: int = 7 * 86_400
     retention_bytes: int = 4 << 30  # of the whole topic, compressed
+    max_record_bytes: int = 4 * MAX_RECORD_BYTES
+    is_compacted: bool = False  # the newest record of each key is enough
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def pump(
     """Move batches from the source through the step to the committer until the source ends or `is_stopped()`.
 
     A batch in hand is finished first. DeliveryError, of the step or of the commit, is retried with back-off; a step
-    that has done its work is not run again.
+    that has done its work is not run again. ReopenError ends it: what was not committed will be read again.
     """
     gc.collect()
     gc.freeze()  # what is there now stays
@@ -137,15 +139,17 @@ def _retried(action: Callable[[], _Result], is_stopped: Callable[[], bool]) -> _
     while True:
         try:
             return action()
+        except ReopenError:
+            raise
         except DeliveryError as error:
             seconds = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
             log.warning("Nothing was committed; the same batch is tried again in %g s: %s", seconds, error)
-        if not _waited(seconds, is_stopped):
+        if not waited(seconds, is_stopped):
             return None
         attempt += 1
 
 
-def _waited(seconds: float, is_stopped: Callable[[], bool]) -> bool:
+def waited(seconds: float, is_stopped: Callable[[], bool]) -> bool:
     """Wait so long; False when told to stop meanwhile."""
     deadline = time.monotonic() + seconds
     while not is_stopped():

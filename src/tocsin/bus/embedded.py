@@ -43,6 +43,8 @@ class EmbeddedBus:
     belongs to one thread.
     """
 
+    has_gaps = False
+
     def __init__(self, folder: Path) -> None:
         """Open the log in `folder`, made if need be.
 
@@ -78,6 +80,10 @@ class EmbeddedBus:
 
     def partitions(self, topic: str) -> int:
         return self._topic(topic).partitions
+
+    def origin(self, topic: str) -> str:  # noqa: ARG002  on Kafka it counts
+        """Return what this topic is and no other; its name says the rest."""
+        return self.id
 
     def ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return (first offset kept, next offset to be written) of each partition."""
@@ -132,6 +138,9 @@ class EmbeddedBus:
             (group,),
         )
         return {(name, partition): following for name, partition, following in rows}
+
+    def settle(self, topic: str) -> None:
+        """Return at once: a commit is decided when it returns."""
 
     def read_from(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
         """Return up to `max_records` records from `offset` on, fewer where they are large; [] where there are none."""

@@ -40,4 +40,6 @@ def main(parsed: argparse.Namespace) -> int:
         return 0
     for key, value in config.values_by_key.items():
         print(f"{key:24} {value.shown() or '-':24} {value.source}")
+    for name, each in config.kafka.items():
+        print(f"{'kafka.' + name:24} {each.shown() or '-':24} {each.source}")
     return 0

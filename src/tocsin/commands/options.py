@@ -40,9 +40,12 @@ def add_setting(parser: argparse.ArgumentParser, flag: str, key: str, metavar: s
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
-    """Add --data and --bus."""
+    """Add --data, --bus and --kafka."""
     add_setting(parser, "--data", "data", "DIR")
     add_setting(parser, "--bus", "bus", "URL")
+    parser.add_argument(
+        "--kafka", action="append", default=[], metavar="NAME=VALUE", help="a librdkafka property; may be given often"
+    )
 
 
 def add_preparation(parser: argparse.ArgumentParser) -> None:
@@ -97,4 +100,5 @@ def seconds(text: str) -> float:
 
 def config_of(parsed: argparse.Namespace) -> Config:
     """Settle all settings, with the flags that were given."""
-    return load_config({key: value for key, value in vars(parsed).items() if key in _SETTINGS}, file=parsed.config)
+    flags = {key: value for key, value in vars(parsed).items() if key in _SETTINGS}
+    return load_config(flags, file=parsed.config, kafka_flags=getattr(parsed, "kafka", ()))

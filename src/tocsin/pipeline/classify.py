@@ -6,15 +6,16 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from tocsin.bus.embedded import ConsumerSettings
+from tocsin.bus.consumer import ConsumerSettings
 from tocsin.config import Config
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import pump
+from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.reload import InForce, Reloader, fingerprint_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of
-from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
+from tocsin.pipeline.topology import CLASSIFY_GROUP, installation, open_bus, own_number
 from tocsin.pipeline.warm import warm_cache
 from tocsin.rules.attack import Attack
 from tocsin.stages.classify import Classify, ClassifySettings
@@ -32,17 +33,23 @@ def classify(
 ) -> None:
     """Classify this worker's share of `raw-events` until a stop, or until nothing came for `until_idle` seconds."""
     with closing(open_bus(config)) as bus:
-        step = reloader_of(config, bus.id, meter)
-        stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
-        consumer = bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))
-        with closing(consumer), closing(step):
-            if config["classify.reload_seconds"] and (config["classify.rules"] or _other_files(config)):
-                step.watch(config["classify.reload_seconds"])
-            pump(consumer, step, bus.committer(group=CLASSIFY_GROUP), meter, stop)
+        origin = bus.origin(RAW_EVENTS)
+    with own_number(config, "classify", worker) as number, closing(reloader_of(config, origin, meter)) as step:
+        if config["classify.reload_seconds"] and (config["classify.rules"] or _other_files(config)):
+            step.watch(config["classify.reload_seconds"])
+        member = f"classify-{installation(config)}-{number}"
+
+        def once() -> None:
+            with closing(open_bus(config, member)) as bus:
+                stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
+                with closing(bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))) as consumer:
+                    pump(consumer, step, bus.committer(group=CLASSIFY_GROUP), meter, stop)
+
+        opened_anew(once, is_stopped)
 
 
 def reloader_of(
-    config: Config, bus_id: str, meter: StageMeter, warm: Callable[[Config, threading.Event], None] = warm_cache
+    config: Config, origin: str, meter: StageMeter, warm: Callable[[Config, threading.Event], None] = warm_cache
 ) -> Reloader:
     """Return the step of this stage, its first rules loaded. Raises ConfigError."""
     stop = threading.Event()
@@ -51,7 +58,7 @@ def reloader_of(
         meter.figures.notes = notes
 
     return Reloader(
-        load=partial(_load, config, bus_id, meter),
+        load=partial(_load, config, origin, meter),
         warm=partial(warm, config, stop),
         fingerprint=partial(fingerprint_of, config["classify.rules"], _other_files(config)),
         tell=tell,
@@ -59,13 +66,13 @@ def reloader_of(
     )
 
 
-def _load(config: Config, bus_id: str, meter: StageMeter) -> InForce:
+def _load(config: Config, origin: str, meter: StageMeter) -> InForce:
     attack = Attack.load()
     rule_set = load_rule_set(
         attack, config["classify.rules"], config["classify.builtin"], config.cache_folder, preparation_of(config)
     )
     settings = ClassifySettings(
-        bus_id=bus_id,
+        origin=origin,
         tactic_names={tactic.id: tactic.name for tactic in attack.tactics},
         attack_version=attack.version,
         rules_digest=rule_set.digest,

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
-from tocsin.bus.embedded import EmbeddedBus
+from tocsin.bus.contract import Bus
 
 _CHECK_SECONDS = 0.1
 
@@ -11,7 +11,7 @@ _CHECK_SECONDS = 0.1
 class UntilIdle:
     """Says stop once these groups have had no lag for so many seconds, or when told to stop."""
 
-    def __init__(self, bus: EmbeddedBus, groups: Sequence[str], seconds: float, is_stopped: Callable[[], bool]) -> None:
+    def __init__(self, bus: Bus, groups: Sequence[str], seconds: float, is_stopped: Callable[[], bool]) -> None:
         self._bus = bus
         self._groups = groups
         self._seconds = seconds

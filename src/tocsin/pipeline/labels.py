@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from tocsin.bus.embedded import EmbeddedBus
+from tocsin.bus.contract import Bus
 from tocsin.event import LABELS
 
 _READ_AT_ONCE = 10_000
@@ -27,7 +27,7 @@ class Label(msgspec.Struct, frozen=True):
     detectable: str  # "event", or "correlation": no single event shows it
 
 
-def read_labels(bus: EmbeddedBus) -> Iterator[Label]:
+def read_labels(bus: Bus) -> Iterator[Label]:
     """Yield all labels, in the order in which their events were produced."""
     decoder = msgspec.json.Decoder(Label)
     for partition, (offset, end) in bus.ends(LABELS).items():
@@ -37,7 +37,7 @@ def read_labels(bus: EmbeddedBus) -> Iterator[Label]:
                 offset = record.offset + 1
 
 
-def write_labels(bus: EmbeddedBus, path: Path) -> int:
+def write_labels(bus: Bus, path: Path) -> int:
     """Write all labels as JSON Lines, whole or not at all; return their number. No file where there are none."""
     count = 0
     partial = path.with_suffix(".partial")

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tocsin.config import Config
 from tocsin.errors import DecodeError
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import Batch, Outputs, Source, pump
+from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.normaliser import normaliser_of
-from tocsin.pipeline.topology import open_bus
+from tocsin.pipeline.topology import installation, open_bus
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.replay import ReplaySettings, ReplaySource
 from tocsin.sources.report import FilesReport
@@ -31,17 +33,27 @@ class Reading:
 
 def produce(config: Config, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter) -> None:
     """Put records on `raw-events` until the source ends or a stop: those of files, or simulated ones."""
-    bus = open_bus(config)
+    name = _name(config)
+    opened_anew(partial(_produce, config, name, reading, is_stopped, meter), is_stopped)
+
+
+def _produce(config: Config, name: str, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter) -> None:
+    bus = open_bus(config, f"produce-{name}")
     owner = bus.own(_OWNER)
-    positions = bus.positions(_OWNER)
-    source, notes = _source(config, reading, positions)
+    source, notes = _source(config, reading, bus.positions(name))
     try:
-        pump(source, _to_raw_events, bus.committer(owner=_OWNER), meter, is_stopped)
+        pump(source, _to_raw_events, bus.committer(owner=name), meter, is_stopped)
     finally:
         source.close()
         meter.figures.notes += notes()
         owner.release()
         bus.close()
+
+
+def _name(config: Config) -> str:
+    """Return the name under which the bus keeps where the inputs were left."""
+    ours = installation(config)
+    return config["produce.name"] or (f"{_OWNER}-{ours}" if ours else _OWNER)
 
 
 def simulator_settings(config: Config) -> SimulatorSettings:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from tocsin.bus.embedded import EmbeddedBus
+from tocsin.bus.contract import Bus
 from tocsin.event import ALERTS, DEAD_LETTERS, RAW_EVENTS
 from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP
 
@@ -45,7 +45,7 @@ class Progress:
 class ProgressReader:
     """Reads the state of the bus now and then; costs a few queries."""
 
-    def __init__(self, bus: EmbeddedBus) -> None:
+    def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._history: deque[tuple[float, int, int, int]] = deque()
         self._alerts_read = {partition: end for partition, (_, end) in bus.ends(ALERTS).items()}

@@ -6,7 +6,7 @@ import duckdb
 
 from tocsin.config import Config
 from tocsin.pipeline.store import list_commits
-from tocsin.pipeline.topology import existing_bus
+from tocsin.pipeline.topology import existing_bus, has_bus, is_shared
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.reader import open_store
 
@@ -16,9 +16,9 @@ def open_existing_store(config: Config) -> duckdb.DuckDBPyConnection:
 
     Raises ConfigError where there is none.
     """
+    has_own_bus = not is_shared(config) and has_bus(config)  # Kafka may be away, and a store lists its commits itself
     is_writable = os.access(config.store_folder, os.W_OK) and os.access(config.bus_folder, os.W_OK)
-    has_bus = (config.bus_folder / "bus.sqlite").exists()
-    if is_writable and has_bus and (config.store_folder / "manifest.sqlite").exists():
+    if is_writable and has_own_bus and (config.store_folder / "manifest.sqlite").exists():
         bus = existing_bus(config)
         manifest = Manifest(config.store_folder)
         list_commits(bus, manifest)

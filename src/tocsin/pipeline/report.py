@@ -13,7 +13,7 @@ from tocsin.pipeline.reasons import Reasons
 from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
 from tocsin.pipeline.statistics import spans_of, statistics_of
 from tocsin.pipeline.summary import attack_steps, dead_letters_by_cause, events_without_time
-from tocsin.pipeline.topology import existing_bus
+from tocsin.pipeline.topology import existing_bus, has_bus
 from tocsin.rules.attack import Attack
 from tocsin.rules.progress import OnProgress, unseen
 from tocsin.stats.report.findings import Limits, Mark, Matrix, Simulated, Step, Technique, Wording
@@ -68,7 +68,7 @@ def matrix_of(attack: Attack) -> Matrix:
 
 
 def _labels(config: Config) -> Sequence[Label]:
-    if not (config.bus_folder / "bus.sqlite").exists():  # a store alone
+    if not has_bus(config):  # a store alone
         return ()
     bus = existing_bus(config)
     try:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tocsin.bus.embedded import EmbeddedBus
+from tocsin.bus.contract import Bus
 from tocsin.config import Config
 from tocsin.errors import ConfigError, DeliveryError
 from tocsin.event import RAW_EVENTS
@@ -86,7 +86,7 @@ class _Supervised:
     def __init__(
         self,
         config: Config,
-        bus: EmbeddedBus,
+        bus: Bus,
         is_stopped: StopSignal,
         show: Callable[[Progress, Sequence[str]], None],
     ) -> None:

@@ -1,15 +1,19 @@
 """Store: from `classified-events` and `dead-letters` to CSV files and Parquet segments."""
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import partial
 
-from tocsin.bus.embedded import ConsumerSettings, EmbeddedBus
+from tocsin.bus.consumer import ConsumerSettings
+from tocsin.bus.contract import Bus
 from tocsin.config import Config
 from tocsin.errors import ConfigError
 from tocsin.event import CLASSIFIED_EVENTS, DEAD_LETTERS, STORE_COMMITS
 from tocsin.flow import pump
 from tocsin.locks import FileLock
+from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.idle import UntilIdle
-from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, open_bus
+from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, installation, open_bus, own_number
 from tocsin.sinks.layout import writers_of
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.writer import StoreCommitter, StoreSettings, StoreWriter
@@ -29,32 +33,42 @@ def store(
     meter: StageMeter,
 ) -> None:
     """Store this worker's share until a stop, or until nothing was left, here and for classify, for `until_idle` s."""
-    bus = open_bus(config)
-    reading = ConsumerSettings(
-        worker, config["store.workers"], max_records=_MAX_RECORDS, linger_seconds=_LINGER_SECONDS
-    )
-    consumer = bus.consumer(STORE_GROUP, [CLASSIFIED_EVENTS, DEAD_LETTERS], reading)
-    # Only now, behind the locks on its partitions, is the last commit of this writer the last one.
-    manifest = Manifest(config.store_folder)
-    list_commits(bus, manifest)
-    name = f"w{worker}"
-    settings = StoreSettings(csv_bytes=int(config["store.csv_mb"] * 2**20))
-    writer = StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings, meter.spend)
-    if worker == 0:
-        _recover_former_writers(config, bus, manifest, settings)
-    manifest.close()
-    committer = StoreCommitter(writer, bus.committer(group=STORE_GROUP))
-    groups = [CLASSIFY_GROUP, STORE_GROUP]
-    stop = is_stopped if until_idle is None else UntilIdle(bus, groups, until_idle, is_stopped)
-    try:
+    with own_number(config, "store", worker) as number:
+        opened_anew(partial(_store, config, worker, number, until_idle, is_stopped, meter), is_stopped)
+
+
+def _store(
+    config: Config,
+    worker: int,
+    number: int,
+    until_idle: float | None,
+    is_stopped: Callable[[], bool],
+    meter: StageMeter,
+) -> None:
+    ours = installation(config)
+    with ExitStack() as opened:
+        bus = opened.enter_context(closing(open_bus(config, f"store-{ours}-{number}")))
+        reading = ConsumerSettings(
+            worker, config["store.workers"], max_records=_MAX_RECORDS, linger_seconds=_LINGER_SECONDS
+        )
+        consumer = opened.enter_context(closing(bus.consumer(STORE_GROUP, [CLASSIFIED_EVENTS, DEAD_LETTERS], reading)))
+        # Only now, when no former process can commit under this writer's name, is its last commit the last one.
+        manifest = Manifest(config.store_folder)
+        list_commits(bus, manifest, ours)
+        name = f"w{number}"
+        settings = StoreSettings(csv_bytes=int(config["store.csv_mb"] * 2**20), installation=ours)
+        writer = StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings, meter.spend)
+        opened.callback(writer.close)
+        if number == 0:
+            _recover_former_writers(config, bus, manifest, settings)
+        manifest.close()
+        committer = StoreCommitter(writer, bus.committer(group=STORE_GROUP))
+        groups = [CLASSIFY_GROUP, STORE_GROUP]
+        stop = is_stopped if until_idle is None else UntilIdle(bus, groups, until_idle, is_stopped)
         pump(consumer, writer, committer, meter, stop)
-    finally:
-        consumer.close()
-        writer.close()
-        bus.close()
 
 
-def _recover_former_writers(config: Config, bus: EmbeddedBus, manifest: Manifest, settings: StoreSettings) -> None:
+def _recover_former_writers(config: Config, bus: Bus, manifest: Manifest, settings: StoreSettings) -> None:
     """Undo what writers left that there are no longer: after a crash the store may have gone on with fewer workers."""
     present = {f"w{worker}" for worker in range(config["store.workers"])}
     for name in sorted(writers_of(config.store_folder) - present):
@@ -62,20 +76,26 @@ def _recover_former_writers(config: Config, bus: EmbeddedBus, manifest: Manifest
         if not lock.try_acquire():
             continue  # it is alive: the partitions are not all ours yet
         lock.release()
-        list_commits(bus, manifest)
+        list_commits(bus, manifest, settings.installation)
         StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings).close()
 
 
-def list_commits(bus: EmbeddedBus, manifest: Manifest) -> None:
-    """List what was committed and, because of a crash, is not listed yet. Raises ConfigError: another bus's store."""
-    for partition, (_, end) in bus.ends(STORE_COMMITS).items():
+def list_commits(bus: Bus, manifest: Manifest, ours: str = "") -> None:
+    """List what was committed and, because of a crash, is not listed yet. Raises ConfigError: another bus's store.
+
+    `ours`: the installation whose commits these are, where several share the bus.
+    """
+    bus.settle(STORE_COMMITS)
+    for partition, (first, end) in bus.ends(STORE_COMMITS).items():
         while True:
-            records = bus.read_from(STORE_COMMITS, partition, manifest.next_offset(partition), _READ_AT_ONCE)
-            manifest.catch_up(partition, end, records, clock_us())
             following = manifest.next_offset(partition)
-            if following >= end:
+            records = bus.read_from(STORE_COMMITS, partition, following, _READ_AT_ONCE)
+            is_removed = following < first
+            manifest.catch_up(partition, end, records, clock_us(), ours)
+            following = manifest.next_offset(partition)
+            if following >= end or (bus.has_gaps and not records):
                 break
-            if not records:
+            if is_removed or not records:
                 raise ConfigError(
                     f"store: records {following} to {end - 1} of `{STORE_COMMITS}` are gone, so that nobody knows what"
                     " was stored by them; restore the bus from a backup, or start with an empty data directory"

@@ -1,47 +1,112 @@
-"""The topics, and the groups that read them."""
+"""The topics, the groups that read them, and the bus that has them."""
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from tocsin.bus.contract import Bus
 from tocsin.bus.embedded import EmbeddedBus
 from tocsin.config import Config
 from tocsin.errors import ConfigError
-from tocsin.event import ALERTS, CLASSIFIED_EVENTS, DEAD_LETTERS, LABELS, RAW_EVENTS, STORE_COMMITS
+from tocsin.event import ALERTS, CLASSIFIED_EVENTS, DEAD_LETTERS, LABELS, MAX_RECORD_BYTES, RAW_EVENTS, STORE_COMMITS
 from tocsin.flow import TopicSettings
+from tocsin.locks import FileLock
 
 CLASSIFY_GROUP = "classify"
 STORE_GROUP = "store"
 
 _FOREVER_SECONDS = 100 * 365 * 86_400
 _ANY_SIZE = 1 << 60
+_MOST_PROCESSES = 1_000  # of one stage, in one data directory
 
 
-def open_bus(config: Config) -> EmbeddedBus:
-    """Open the bus with all topics, and the groups that must not miss any of their records."""
-    bus = EmbeddedBus(config.bus_folder)
+def topics_of(config: Config) -> Mapping[str, TopicSettings]:
+    """Return all topics with what they are made with."""
     partitions = config["topics.partitions"]
     seconds = int(config["topics.retention_hours"] * 3600)
     size = int(config["topics.retention_gb"] * 2**30)
-    bus.ensure_topics(
-        {
-            RAW_EVENTS: TopicSettings(partitions, seconds, size),
-            CLASSIFIED_EVENTS: TopicSettings(partitions, seconds, size),
-            ALERTS: TopicSettings(1, seconds, size),
-            DEAD_LETTERS: TopicSettings(1, seconds, size),
-            LABELS: TopicSettings(1, _FOREVER_SECONDS, _ANY_SIZE),
-            STORE_COMMITS: TopicSettings(1, _FOREVER_SECONDS, _ANY_SIZE),  # what a writer recovers from, however late
-        },
-        {CLASSIFY_GROUP: [RAW_EVENTS], STORE_GROUP: [CLASSIFIED_EVENTS, DEAD_LETTERS]},
-    )
+    return {
+        RAW_EVENTS: TopicSettings(partitions, seconds, size, MAX_RECORD_BYTES),
+        CLASSIFIED_EVENTS: TopicSettings(partitions, seconds, size),
+        ALERTS: TopicSettings(1, seconds, size),
+        DEAD_LETTERS: TopicSettings(1, seconds, size),
+        LABELS: TopicSettings(1, _FOREVER_SECONDS, _ANY_SIZE),
+        STORE_COMMITS: TopicSettings(1, _FOREVER_SECONDS, _ANY_SIZE),  # what a writer recovers from, however late
+    }
+
+
+def open_bus(config: Config, member: str = "", on_rebalance: Callable[[], None] = lambda: None) -> Bus:
+    """Open the bus with all topics, and the groups that must not miss any of their records.
+
+    `member`: the name under which this process reads and writes where several share a bus, the same after a kill.
+    """
+    bus = _connected(config, member, on_rebalance)
+    bus.ensure_topics(topics_of(config), {CLASSIFY_GROUP: [RAW_EVENTS], STORE_GROUP: [CLASSIFIED_EVENTS, DEAD_LETTERS]})
     return bus
 
 
-def workers_of(bus: EmbeddedBus, wanted: int) -> int:
+def existing_bus(config: Config) -> Bus:
+    """Open a bus that is there already, and change nothing in it. Raises ConfigError where there is none."""
+    if not has_bus(config):
+        raise ConfigError(
+            f"bus: there is none in `{config.bus_folder}`; `tocsin run` makes one, or give --data or --bus"
+        )
+    return _connected(config, "")
+
+
+def has_bus(config: Config) -> bool:
+    """Return whether there is something to open; of Kafka that is known only by asking it."""
+    return bool(config.kafka_servers) or (config.bus_folder / "bus.sqlite").exists()
+
+
+def is_shared(config: Config) -> bool:
+    """Return whether processes elsewhere may be on the same bus."""
+    return bool(config.kafka_servers)
+
+
+def installation(config: Config) -> str:
+    """Return what this data directory is known by on a bus that others share; "" where the bus is ours alone."""
+    if not is_shared(config):
+        return ""
+    from tocsin.bus.kafka import installation_of
+
+    return installation_of(config.kafka_folder)
+
+
+def workers_of(bus: Bus, wanted: int) -> int:
     """Return how many processes have something to do: a partition is read by one of them."""
     return min(wanted, len(bus.ends(RAW_EVENTS)))
 
 
-def existing_bus(config: Config) -> EmbeddedBus:
-    """Open a bus that is there already, and change nothing in it. Raises ConfigError where there is none."""
-    if not (config.bus_folder / "bus.sqlite").exists():
-        raise ConfigError(
-            f"bus: there is none in `{config.bus_folder}`; `tocsin run` makes one, or give --data or --bus"
-        )
-    return EmbeddedBus(config.bus_folder)
+@contextmanager
+def own_number(config: Config, stage: str, worker: int) -> Iterator[int]:
+    """Give a number that no other process of this stage in this data directory has, while the block runs.
+
+    On the embedded bus it is the worker's; on Kafka, where anybody may start one more process, the lowest that is
+    free. So a process that takes the place of one that was killed has its name too, and ends what that one left open.
+    """
+    if not is_shared(config):
+        yield worker
+        return
+    folder = config.kafka_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(_MOST_PROCESSES):
+        lock = FileLock(folder / f"{stage}-{number}.lock")
+        if lock.try_acquire():
+            break
+    else:
+        raise ConfigError(f"{stage}: {_MOST_PROCESSES} processes run in `{config.data}` already")
+    try:
+        yield number
+    finally:
+        lock.release()
+
+
+def _connected(config: Config, member: str, on_rebalance: Callable[[], None] = lambda: None) -> Bus:
+    if not config.kafka_servers:
+        return EmbeddedBus(config.bus_folder)
+    from tocsin.bus.kafka import KafkaBus, KafkaSettings
+
+    properties = {name: each.value for name, each in config.kafka.items()}
+    replication = config["topics.replication"] or -1
+    settings = KafkaSettings(config.kafka_servers, config.kafka_folder, properties, replication)
+    return KafkaBus(settings, member, on_rebalance)

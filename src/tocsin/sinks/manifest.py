@@ -56,6 +56,11 @@ class Segment:
     written_us: int
 
 
+def commit_key(installation: str, writer: str) -> bytes:
+    """Return the key of a writer's records on `store-commits`: its name, behind its installation where there is one."""
+    return f"{installation}/{writer}".encode() if installation else writer.encode()
+
+
 class Manifest:
     """One connection to `manifest.sqlite`, for one thread of one process."""
 
@@ -91,9 +96,12 @@ class Manifest:
         with self._transaction() as connection:
             self._apply(connection, commit, listed_us)
 
-    def catch_up(self, partition: int, end: int, records: Iterable[Record], listed_us: int) -> None:
+    def catch_up(
+        self, partition: int, end: int, records: Iterable[Record], listed_us: int, installation: str = ""
+    ) -> None:
         """Apply records of one partition of `store-commits`, read from `next_offset(partition)` on.
 
+        Where several installations share the bus, only those of `installation` are meant; see `commit_key`.
         `end` is the next offset that will be written there. Raises ConfigError when the store is ahead of the bus.
         """
         following = self.next_offset(partition)
@@ -105,7 +113,8 @@ class Manifest:
             )
         with self._transaction() as connection:
             for record in records:
-                self._apply(connection, record.value, listed_us)
+                if not installation or record.key.startswith(commit_key(installation, "")):
+                    self._apply(connection, record.value, listed_us)
                 following = record.offset + 1
             connection.execute(
                 "INSERT INTO read_to VALUES (?, ?) ON CONFLICT DO UPDATE"

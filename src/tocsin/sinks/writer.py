@@ -21,7 +21,7 @@ from tocsin.sinks.csv import CsvLines, CsvPosition, CsvSeries
 from tocsin.sinks.decode import Decoder
 from tocsin.sinks.files import settle
 from tocsin.sinks.intake import EventIntake, row_groups
-from tocsin.sinks.manifest import COMMIT_VERSION, Manifest, parse_commit
+from tocsin.sinks.manifest import COMMIT_VERSION, Manifest, commit_key, parse_commit
 from tocsin.sinks.segments import IngestCounts, SegmentKind, Segments, WrittenSegment
 
 log = logging.getLogger(__name__)
@@ -44,6 +44,7 @@ class StoreSettings:
     """What can be set of a writer."""
 
     csv_bytes: int = 128 << 20  # size at which a new CSV file is begun
+    installation: str = ""  # whose commit records these are, where several share a bus
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class StoreWriter:
         layout.check_writer_name(name)
         self._folder = folder
         self._name = name
+        self._key = commit_key(settings.installation, name)
         self._clock_us = clock_us
         self._spend = spend
         self._decoder = Decoder()
@@ -195,7 +197,7 @@ class StoreWriter:
             self._spend("fsync", perf_counter() - settling)
             commit = self._commit_json(seq, segments, csv, now_us, intake.ingest)
             self._pending = _Commit(seq, csv, commit)
-            outputs[STORE_COMMITS] = [Record(commit, self._name.encode(), timestamp_us=now_us)]
+            outputs[STORE_COMMITS] = [Record(commit, self._key, timestamp_us=now_us)]
         self._spend("decode", intake.decode_seconds)
         self._spend("parquet", parquet_seconds)
         return outputs

@@ -48,7 +48,7 @@ class Matcher(Protocol):
 
 @dataclass(frozen=True)
 class ClassifySettings:
-    bus_id: str  # names the origin of records that carry no stamp of ours
+    origin: str  # what `raw-events` is and no other topic, for the ids of records that carry no stamp of ours
     tactic_names: Mapping[str, str]  # id -> name, in matrix order
     attack_version: str
     rules_digest: str
@@ -98,7 +98,7 @@ class Classify:
         for record in records:
             stamp = Stamp.of(record)
             if stamp is None:
-                origin = _partition_origin(self._settings.bus_id, record.topic, record.partition)
+                origin = _partition_origin(self._settings.origin, record.topic, record.partition)
                 stamp = Stamp(event_id_of(origin, record.offset, record.value), record.timestamp_us)
             try:
                 event = self._normalise(record.value, stamp.ingest_us)
@@ -277,8 +277,8 @@ def _time(time_us: int) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _partition_origin(bus_id: str, topic: str, partition: int) -> bytes:
-    return origin_of("topic", bus_id, topic, str(partition))
+def _partition_origin(topic_origin: str, topic: str, partition: int) -> bytes:
+    return origin_of("topic", topic_origin, topic, str(partition))
 
 
 def _quoted(text: str) -> bytes:

@@ -1,0 +1,60 @@
+"""What both buses give: topics, groups, commits."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from tocsin.bus.consumer import ConsumerSettings
+from tocsin.event import Record
+from tocsin.flow import Committer, PartitionLag, Source, TopicPartition, TopicSettings
+
+
+class Ownership(Protocol):
+    """Held by the one owner of something; ends with the process at the latest."""
+
+    def release(self) -> None: ...
+
+
+class Bus(Protocol):
+    """Topics with partitions, keys, headers and timestamps; groups with committed offsets; positions of sources."""
+
+    @property
+    def id(self) -> str:
+        """What this bus is and no other."""
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether offsets skip numbers, so that the last record may lie before the end."""
+
+    def close(self) -> None: ...
+
+    def origin(self, topic: str) -> str:
+        """Return what this topic is and no other, even of that name."""
+
+    def ensure_topics(self, topics: Mapping[str, TopicSettings], groups: Mapping[str, Sequence[str]]) -> None: ...
+
+    def partitions(self, topic: str) -> int: ...
+
+    def ends(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Return (first offset kept, next offset to be written) of each partition."""
+
+    def committer(self, *, group: str = "", owner: str = "") -> Committer: ...
+
+    def positions(self, owner: str) -> dict[str, bytes]: ...
+
+    def consumer(self, group: str, topics: Sequence[str], settings: ConsumerSettings) -> Source: ...
+
+    def committed(self, group: str) -> dict[TopicPartition, int]: ...
+
+    def settle(self, topic: str) -> None:
+        """Wait until every commit to the topic that has begun is decided."""
+
+    def read_from(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
+        """Return up to `max_records` records from `offset` on; [] where there are none."""
+
+    def own(self, group: str) -> Ownership: ...
+
+    def lag(self, group: str) -> list[PartitionLag]: ...
+
+    def groups(self) -> list[str]: ...
+
+    def retain(self, now_us: int) -> int: ...

@@ -1,0 +1,174 @@
+"""The Kafka bus: the topics of a cluster, for processes on any number of machines."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import quote
+
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicCollection
+
+from tocsin.bus.consumer import ConsumerSettings
+from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.committer import KafkaCommitter, Transactions
+from tocsin.bus.kafka.consumer import KafkaConsumer
+from tocsin.bus.kafka.positions import POSITIONS, positions_of
+from tocsin.bus.kafka.reader import Reader
+from tocsin.bus.kafka.settings import KafkaSettings
+from tocsin.bus.kafka.topics import ensure_topics
+from tocsin.errors import ConfigError
+from tocsin.event import Record
+from tocsin.flow import PartitionLag, TopicSettings
+from tocsin.locks import FileLock
+
+_FOREVER_SECONDS = 100 * 365 * 86_400
+_OWNER_SECONDS = 0.5  # how long a new owner waits for the old one to end
+_POSITIONS = TopicSettings(1, _FOREVER_SECONDS, is_compacted=True)
+_PREFIX = "tocsin-"  # of groups and transactional ids, for the cluster may be shared
+
+
+class KafkaBus:
+    """Topics of an Apache Kafka cluster. The contract is that of the embedded bus.
+
+    Any number of processes on any machines may be in a group. One object belongs to one thread.
+    """
+
+    has_gaps = True
+
+    def __init__(self, settings: KafkaSettings, member: str = "", on_rebalance: Callable[[], None] = lambda: None):
+        """Connect. `member`: the name under which this process reads and writes, the same after it was killed.
+
+        Raises ConfigError where that can never succeed, DeliveryError where nobody answers.
+        """
+        self._settings = settings
+        self._member = _PREFIX + member
+        self._on_rebalance = on_rebalance
+        self._client = Client(settings)
+        self.id = self._client.cluster_id
+        self._transactions: Transactions | None = None
+        self._reader: Reader | None = None
+        self._consumers: dict[str, KafkaConsumer] = {}
+
+    def close(self) -> None:
+        for consumer in self._consumers.values():
+            consumer.close()
+        if self._transactions is not None:
+            self._transactions.close()
+        if self._reader is not None:
+            self._reader.close()
+
+    # Topics
+
+    def origin(self, topic: str) -> str:
+        """Return cluster id and topic id: one made anew under its old name has another."""
+        described = self._client.ask("describing", self._client.admin.describe_topics(TopicCollection([topic])))
+        return f"{self.id}/{described[topic].topic_id}"
+
+    def ensure_topics(self, topics: Mapping[str, TopicSettings], groups: object) -> None:  # noqa: ARG002
+        """Make the topics that do not exist, and check the others. Groups need no registration: retention is by time.
+
+        Raises ConfigError, DeliveryError.
+        """
+        ensure_topics(self._client, {**topics, POSITIONS: _POSITIONS})
+
+    def partitions(self, topic: str) -> int:
+        return self._client.partitions(topic)
+
+    def ends(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Return (first offset kept, offset behind the last record or marker) of each partition."""
+        places = self._client.places_of(topic)
+        firsts, ends = self._client.firsts(places), self._client.ends(places)
+        return {partition: (first, ends[(name, partition)]) for (name, partition), first in sorted(firsts.items())}
+
+    # Writing
+
+    def committer(self, *, group: str = "", owner: str = "") -> KafkaCommitter:
+        """Return what commits outputs with the offsets of a group, or with the positions of a source's owner."""
+        return KafkaCommitter(self._writer, owner, self._consumers.get(group))
+
+    def positions(self, owner: str) -> dict[str, bytes]:
+        """Return the committed position of each input of a source's owner, once every commit is decided."""
+        self._writer()
+        self._client.settle(POSITIONS)
+        reader = self._read()
+        records = (
+            record for number in range(self.partitions(POSITIONS)) for record in reader.read_all(POSITIONS, number)
+        )
+        return positions_of(owner, records)
+
+    # Reading
+
+    def consumer(self, group: str, topics: Sequence[str], settings: ConsumerSettings) -> KafkaConsumer:
+        """Return a source that reads what the group gives this member, whatever worker `settings` say it is."""
+        self._writer()  # decides what a former process left open, before it is asked where the group is
+        consumer = KafkaConsumer(self._client, _PREFIX + group, self._member, topics, settings, self._on_rebalance)
+        self._consumers[group] = consumer
+        return consumer
+
+    def committed(self, group: str) -> dict[tuple[str, int], int]:
+        """Return the next offset that the group will read, by topic and partition."""
+        wanted = [ConsumerGroupTopicPartitions(_PREFIX + group)]
+        asked = self._client.admin.list_consumer_group_offsets(wanted, require_stable=False)
+        answers = self._client.ask(f"asking where group `{_PREFIX}{group}` is", asked)
+        places = [place for answer in answers.values() for place in answer.topic_partitions or ()]
+        return {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
+
+    def settle(self, topic: str) -> None:
+        """Wait until every transaction that has written to the topic up to now has ended. Raises DeliveryError."""
+        self._client.settle(topic)
+
+    def read_from(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
+        """Return up to `max_records` committed records from `offset` on; [] where there are none."""
+        return self._read().read(topic, partition, offset, max_records)
+
+    # Groups
+
+    def own(self, group: str) -> FileLock:
+        """Become the one owner in this data directory. Raises ConfigError naming the pid that already is."""
+        lock = FileLock(self._settings.folder / f"{quote(group, safe='')}.lock")
+        if not lock.acquire_within(_OWNER_SECONDS):
+            raise ConfigError(
+                f"`{group}` of `{self._settings.folder.parent}` is the process with pid {lock.holder()};"
+                " stop that one first, or give another --data"
+            )
+        return lock
+
+    def lag(self, group: str) -> list[PartitionLag]:
+        """Return the lag of a group in the partitions it has read from, or that its topics have."""
+        committed = self.committed(group)
+        places = [
+            place for topic in sorted({topic for topic, _ in committed}) for place in self._client.places_of(topic)
+        ]
+        firsts, ends = self._client.firsts(places), self._client.ends(places)
+        now_us = time.time_ns() // 1000
+        lags = []
+        for topic, partition in sorted(ends):
+            end = ends[(topic, partition)]
+            following = committed.get((topic, partition), firsts[(topic, partition)])
+            age = self._age_seconds(topic, partition, following, now_us) if end > following else 0.0
+            lags.append(PartitionLag(group, topic, partition, following, end, age))
+        return lags
+
+    def groups(self) -> list[str]:
+        """Return our groups."""
+        listed = self._client.ask("listing groups", {0: self._client.admin.list_consumer_groups()})[0]
+        names = sorted(group.group_id for group in listed.valid)
+        return [name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)]
+
+    def retain(self, now_us: int) -> int:  # noqa: ARG002
+        """Do nothing: the broker removes what is beyond a topic's retention."""
+        return 0
+
+    # Helpers
+
+    def _writer(self) -> Transactions:
+        if self._transactions is None:
+            self._transactions = Transactions(self._client, self._member)
+        return self._transactions
+
+    def _read(self) -> Reader:
+        if self._reader is None:
+            self._reader = Reader(self._client)
+        return self._reader
+
+    def _age_seconds(self, topic: str, partition: int, offset: int, now_us: int) -> float:
+        oldest = self._read().read(topic, partition, offset, 1)
+        return max(0.0, (now_us - oldest[0].timestamp_us) / 1e6) if oldest else 0.0

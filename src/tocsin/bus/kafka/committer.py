@@ -1,0 +1,106 @@
+"""Commit on Kafka: outputs, offsets of a group and positions of a source in one transaction."""
+
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer, TopicPartition
+
+from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.complaints import error_of
+from tocsin.bus.kafka.consumer import KafkaConsumer
+from tocsin.bus.kafka.positions import position_record
+from tocsin.errors import DeliveryError
+from tocsin.failpoints import failpoint
+from tocsin.flow import Batch, Outputs
+
+_INIT_SECONDS = 20.0
+_COMMIT_SECONDS = 5.0  # then a stop is looked for, and the same commit is asked for again
+_ROOM_SECONDS = 0.1  # to wait for room in the client's queue
+
+
+class Transactions:
+    """The producer of one writer, which has the same `transactional.id` after it was killed.
+
+    Opening it ends what a former process of that name left open, and shuts that process out for good.
+    """
+
+    def __init__(self, client: Client, member: str) -> None:
+        """Raises ConfigError, DeliveryError."""
+        self._client = client
+        self._producer = client.made(Producer, client.settings.producer(member, client.complaints.hear))
+        self._undecided: Batch | None = None  # asked to commit, and not answered yet
+        try:
+            self._producer.init_transactions(_INIT_SECONDS)
+        except KafkaException as error:
+            self._producer.poll(0)
+            client.complaints.raise_as_ours(error_of(error), "beginning to write")
+
+    def close(self) -> None:
+        """Let go; what was not committed is aborted by the broker, or by the successor."""
+        self._producer.purge()
+        self._producer.flush(1.0)
+
+    def commit(self, outputs: Outputs, batch: Batch, owner: str, consumer: KafkaConsumer | None) -> None:
+        """Raises DeliveryError when it may be tried again, ReopenError when only by a new process or object."""
+        failpoint("bus.before_write")
+        try:
+            if self._undecided is not batch:
+                self._producer.begin_transaction()
+                self._write(outputs, batch, owner, consumer)
+                self._undecided = batch
+            failpoint("bus.before_commit")
+            self._producer.commit_transaction(_COMMIT_SECONDS)
+        except KafkaException as raised:
+            self._failed(raised)
+        except DeliveryError:
+            self._abort()
+            raise
+        self._undecided = None
+        failpoint("bus.after_commit")
+
+    def _write(self, outputs: Outputs, batch: Batch, owner: str, consumer: KafkaConsumer | None) -> None:
+        for topic, records in outputs.items():
+            for record in records:
+                self._produce(topic, record.value, record.key, list(record.headers), record.timestamp_us // 1000)
+        for record in (position_record(owner, name, position) for name, position in batch.positions.items()):
+            self._produce(record.topic, record.value, record.key, [], 0)
+        failpoint("bus.after_append")
+        if batch.offsets and consumer is not None:
+            offsets = [TopicPartition(topic, number, following) for (topic, number), following in batch.offsets.items()]
+            self._producer.send_offsets_to_transaction(offsets, consumer.metadata_of_batch(), _COMMIT_SECONDS)
+
+    def _produce(self, topic: str, value: bytes, key: bytes, headers: list[Any], time_ms: int) -> None:
+        while True:
+            try:
+                self._producer.produce(topic, value, key or None, headers=headers, timestamp=time_ms)
+                return
+            except BufferError:
+                self._producer.poll(_ROOM_SECONDS)
+                self._client.complaints.raise_refusal()
+
+    def _failed(self, raised: KafkaException) -> None:
+        """Do what an error of the transaction asks for, and raise ours."""
+        error = error_of(raised)
+        self._producer.poll(0)
+        if error.txn_requires_abort() or (self._undecided is None and not error.fatal()):
+            self._abort()
+        self._client.complaints.raise_as_ours(error, "committing")
+
+    def _abort(self) -> None:
+        self._undecided = None
+        try:
+            self._producer.abort_transaction(_COMMIT_SECONDS)
+        except KafkaException as error:
+            self._client.complaints.raise_as_ours(error_of(error), "taking back what was not committed")
+
+
+class KafkaCommitter:
+    """Commits on behalf of one consumer group or one owner of a source."""
+
+    def __init__(self, transactions: Callable[[], Transactions], owner: str, consumer: KafkaConsumer | None) -> None:
+        self._transactions = transactions()
+        self._owner = owner
+        self._consumer = consumer
+
+    def commit(self, outputs: Outputs, batch: Batch) -> None:
+        self._transactions.commit(outputs, batch, self._owner, self._consumer)

@@ -1,0 +1,89 @@
+"""What Kafka complains of, in the words of our errors: refuse to start, try again, or open the bus anew."""
+
+import logging
+import time
+from typing import Any, NoReturn
+
+from confluent_kafka import KafkaError, KafkaException
+
+from tocsin.errors import ConfigError, DeliveryError, ReopenError
+
+log = logging.getLogger(__name__)
+
+_SAY_SECONDS = 10.0  # the same complaint is not repeated sooner
+
+_REFUSED = {
+    KafkaError._AUTHENTICATION: "check `sasl.username`, `sasl.password` and `sasl.mechanism`",
+    KafkaError._SSL: (
+        "check `ssl.ca.location` (the certificate authority of the broker) and that the certificate names this host"
+    ),
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: "give this user READ and WRITE on the topic (docs/how-to/kafka.md)",
+    KafkaError.GROUP_AUTHORIZATION_FAILED: "give this user READ on the group (docs/how-to/kafka.md)",
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: (
+        "give this user WRITE on transactional ids that begin with `tocsin-` (docs/how-to/kafka.md)"
+    ),
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "give this user the right on the cluster (docs/how-to/kafka.md)",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "check `sasl.username`, `sasl.password` and `sasl.mechanism`",
+    KafkaError.UNSUPPORTED_VERSION: "use a newer broker: Tocsin needs Kafka 2.5 or later",
+}
+_OF_THE_GROUP = {  # the partitions may be somebody else's by now
+    KafkaError.ILLEGAL_GENERATION,
+    KafkaError.UNKNOWN_MEMBER_ID,
+    KafkaError.FENCED_INSTANCE_ID,
+    KafkaError.FENCED_MEMBER_EPOCH,
+    KafkaError.STALE_MEMBER_EPOCH,
+}
+
+
+class Complaints:
+    """Hears what a client complains of in the background (`error_cb`), and tells it at the next occasion.
+
+    What no retry would mend becomes a ConfigError; what goes away by itself is logged, now and then.
+    """
+
+    def __init__(self, where: str) -> None:
+        """`where`: the bus as messages name it."""
+        self.where = where
+        self._refusal: KafkaError | None = None
+        self.last: KafkaError | None = None
+        self._said: dict[int, float] = {}
+
+    def hear(self, error: KafkaError) -> None:
+        """Take a complaint; called by the client, from within its own calls."""
+        if error.code() in _REFUSED:
+            self._refusal = self._refusal or error
+            return
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or self.last is None:
+            self.last = error
+        now = time.monotonic()
+        if now - self._said.get(error.code(), -_SAY_SECONDS) >= _SAY_SECONDS:
+            self._said[error.code()] = now
+            log.warning("Kafka at %s: %s", self.where, error.str())
+
+    def raise_refusal(self) -> None:
+        """Raise ConfigError where there was a complaint that no retry would mend."""
+        if self._refusal is not None:
+            raise ConfigError(self.named(self._refusal))
+
+    def named(self, error: KafkaError, doing: str = "") -> str:
+        """Return a sentence: where, what, and what to do."""
+        advice = _REFUSED.get(error.code())
+        return f"Kafka at {self.where}: {doing}{': ' if doing else ''}{error.str()}{f'; {advice}' if advice else ''}"
+
+    def raise_as_ours(self, error: KafkaError, doing: str) -> NoReturn:
+        """Raise the error that has the right consequence."""
+        self.raise_refusal()
+        if error.code() in _REFUSED:
+            raise ConfigError(self.named(error, doing))
+        sentence = self.named(error, doing)
+        if error.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT) and self.last is not None:
+            sentence += f" ({self.last.str()})"
+        if error.fatal() or error.code() in _OF_THE_GROUP or error.code() == KafkaError._STATE:
+            raise ReopenError(sentence)
+        raise DeliveryError(sentence)
+
+
+def error_of(exception: KafkaException) -> KafkaError:
+    error: Any = exception.args[0]
+    assert isinstance(error, KafkaError)
+    return error

@@ -1,0 +1,216 @@
+"""The batches of one member of a consumer group."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from tocsin.bus.consumer import ConsumerSettings
+from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.complaints import error_of
+from tocsin.bus.kafka.reader import record_of
+from tocsin.errors import ConfigError, ReopenError
+from tocsin.event import Record
+from tocsin.flow import Batch
+
+log = logging.getLogger(__name__)
+
+_ANSWER_SECONDS = 10.0
+_AT_ONCE = 500
+
+_Place = tuple[str, int]
+
+
+class KafkaConsumer:
+    """A source: what this member's partitions hold, from where the group was left.
+
+    Partitions come and go only within `read`. What `read` has returned is committed, or given up, before the next
+    one, so a partition that goes takes nothing half done with it; what was collected of it is dropped.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        group: str,
+        member: str,
+        topics: Sequence[str],
+        settings: ConsumerSettings,
+        on_rebalance: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._group = group
+        self._settings = settings
+        self._on_rebalance = on_rebalance
+        self._is_incremental = client.settings.is_incremental()
+        self._positions: dict[_Place, int] = {}  # next offset to read: of the last batch, or as committed before
+        self._ends: dict[_Place, int] = {}  # the end as it was reached, where markers lie behind the last record
+        self._gone: set[_Place] = set()  # lost or handed back during this `read`
+        self._problem: Exception | None = None  # of a callback: it cannot raise through the client
+        self._member_of_batch = ""
+        for topic in topics:
+            client.partitions(topic)
+        self._consumer = client.made(Consumer, client.settings.consumer(group, member, client.complaints.hear))
+        self._consumer.subscribe(list(topics), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked)
+
+    def read(self) -> Batch | None:
+        """Return the next batch, or a tick when nothing came for a while; never None: a topic has no end.
+
+        Raises ConfigError where records are gone that the group has not read, with their number; DeliveryError,
+        ReopenError.
+        """
+        self._gone.clear()
+        records = self._without_gone(self._collected())
+        self._raise_problem()
+        offsets = {(record.topic, record.partition): record.offset + 1 for record in records}
+        self._positions |= offsets
+        for place in list(offsets) if records else list(self._ends):
+            end = self._ends.pop(place, None)
+            if end is not None and end > self._positions.get(place, -1):
+                self._positions[place] = offsets[place] = end
+        self._member_of_batch = self._consumer.memberid() or ""
+        return Batch(records, offsets=offsets)
+
+    def close(self) -> None:
+        """Leave. A member with a name keeps its partitions for its successor until its session ends."""
+        self._consumer.close()
+
+    def metadata_of_batch(self) -> object:
+        """Return what lets the broker refuse the offsets of the last batch where its partitions are others' by now.
+
+        Raises ReopenError where this member has been shut out since: then it has no name, and nothing would be refused.
+        """
+        if not self._member_of_batch or self._consumer.memberid() != self._member_of_batch:
+            raise ReopenError(f"group `{self._group}`: this member was shut out of its group; it joins anew")
+        metadata = self._consumer.consumer_group_metadata()
+        if self._consumer.memberid() != self._member_of_batch:
+            raise ReopenError(f"group `{self._group}`: this member was shut out of its group; it joins anew")
+        return metadata
+
+    # Collecting
+
+    def _collected(self) -> list[Record]:
+        settings = self._settings
+        records: list[Record] = []
+        size = 0
+        deadline = time.monotonic() + settings.idle_seconds
+        while True:
+            is_first = not records
+            new = self._taken(min(_AT_ONCE, settings.max_records - len(records)), 0.0)
+            if not new:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0:
+                    return records
+                new = self._taken(1, remaining)
+            if self._problem is not None:
+                return records
+            if is_first and new:
+                deadline = time.monotonic() + settings.linger_seconds
+            records += new
+            size += sum([len(record.value) for record in new])
+            if len(records) >= settings.max_records or size >= settings.max_bytes:
+                return records
+
+    def _taken(self, count: int, seconds: float) -> list[Record]:
+        """Return the records that are there, at most `count`; wait so long for a first one."""
+        try:
+            messages: list[Any] = self._consumer.consume(count, seconds)
+        except KafkaException as raised:
+            self._client.complaints.raise_as_ours(error_of(raised), f"reading as group `{self._group}`")
+        self._client.complaints.raise_refusal()
+        records = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(record_of(message))
+            else:
+                self._take_error(message, error)
+        return records
+
+    def _take_error(self, message: Any, error: KafkaError) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._ends[(message.topic(), message.partition())] = message.offset()
+            return
+        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+            self._problem = self._problem or self._loss(message.topic(), message.partition())
+            return
+        if error.code() == KafkaError._MAX_POLL_EXCEEDED:
+            self._problem = self._problem or ReopenError(f"group `{self._group}`: {error.str()}")
+            return
+        self._client.complaints.raise_as_ours(error, f"reading as group `{self._group}`")
+
+    def _without_gone(self, records: list[Record]) -> list[Record]:
+        if not self._gone:
+            return records
+        return [record for record in records if (record.topic, record.partition) not in self._gone]
+
+    def _raise_problem(self) -> None:
+        problem, self._problem = self._problem, None
+        if problem is not None:
+            raise problem
+
+    def _loss(self, topic: str, partition: int) -> ConfigError:
+        """Say how many records are gone that the group has not read."""
+        place = (topic, partition)
+        wanted = TopicPartition(topic, partition)
+        committed = self._consumer.committed([wanted], _ANSWER_SECONDS)[0].offset
+        following = max(self._positions.get(place, -1), committed)
+        first, end = self._client.firsts([wanted])[place], self._client.ends([wanted])[place]
+        if following > end:
+            return ConfigError(
+                f"group `{self._group}`: its position {following} in `{topic}` partition {partition} lies beyond the"
+                f" end {end}: the topic is not the one it was; restore it, or set the group's offsets"
+                f" (kafka-consumer-groups.sh --reset-offsets)"
+            )
+        return ConfigError(
+            f"group `{self._group}`: {first - following} records of `{topic}` partition {partition} are gone before"
+            f" they were read (offsets {following} to {first - 1}): the topic's retention removed them; to go on"
+            f" behind them: kafka-consumer-groups.sh --group {self._group} --topic {topic}:{partition} --reset-offsets"
+            " --to-earliest --execute"
+        )
+
+    # Called by the client, within `consume` and `close`
+
+    def _assigned(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        self._on_rebalance()
+        try:
+            starts = consumer.committed(places, _ANSWER_SECONDS) if places else []
+            for start in starts:
+                if start.error is not None:
+                    raise KafkaException(start.error)
+                if start.offset < 0:  # a new group, or a new partition
+                    start.offset = OFFSET_BEGINNING
+                else:
+                    self._positions[(start.topic, start.partition)] = start.offset
+            if self._is_incremental:
+                consumer.incremental_assign(starts)
+            else:
+                consumer.assign(starts)
+        except KafkaException as error:
+            self._problem = ReopenError(self._client.complaints.named(error_of(error), "asking where the group is"))
+            return
+        if starts:
+            log.info("Group %s: partitions come: %s.", self._group, _named(starts))
+
+    def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
+        """Give partitions back, or learn that they are lost."""
+        self._on_rebalance()
+        for place in ((each.topic, each.partition) for each in places):
+            self._gone.add(place)
+            self._ends.pop(place, None)
+            self._positions.pop(place, None)
+        try:
+            if self._is_incremental:
+                consumer.incremental_unassign(places)
+            else:
+                consumer.unassign()
+        except KafkaException as error:
+            self._problem = ReopenError(self._client.complaints.named(error_of(error), "giving partitions back"))
+            return
+        if places:
+            log.info("Group %s: partitions go: %s.", self._group, _named(places))
+
+
+def _named(places: list[TopicPartition]) -> str:
+    return ", ".join(f"{place.topic}/{place.partition}" for place in places)

@@ -1,0 +1,118 @@
+"""What our Kafka clients are told: our choices, over which the user's librdkafka properties count."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+MAX_MESSAGE_BYTES = 5 << 20  # output topics allow 4 MiB of value; key and headers come on top
+
+# A member that was killed holds its partitions for so long, unless its successor has its name: then for no time.
+_SESSION_MS = 10_000
+_HEARTBEAT_MS = 2_000
+# What a killed process left open holds up readers for so long, unless its successor has its name.
+_TRANSACTION_MS = 10_000
+_FETCH_WAIT_MS = 100
+_READER_FETCH_WAIT_MS = 10  # so long until the end of a topic is known to be the end
+_QUEUED_KILOBYTES = 65_536  # of a consumer, read ahead
+_CLASSIC_ONLY = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.instance.id")
+
+# What a user must not set, because what is promised rests on it.
+FIXED = {
+    "bootstrap.servers": "it is the place in --bus kafka://HOST:PORT",
+    "enable.auto.commit": "offsets are committed with what became of the records",
+    "enable.auto.offset.store": "offsets are committed with what became of the records",
+    "enable.idempotence": "without it a retry writes records twice",
+    "enable.partition.eof": "lag is told by it",
+    "auto.offset.reset": "a position that is gone is an error that counts the loss",
+    "isolation.level": "records of a transaction that was not committed must not be read",
+    "transactional.id": "it is made of the data directory's id and the stage",
+    "group.id": "it is the name of the stage",
+    "group.instance.id": "it is made of the data directory's id and the stage",
+}
+
+
+@dataclass(frozen=True)
+class KafkaSettings:
+    """Where Kafka is, and who we are there."""
+
+    servers: str  # HOST:PORT, with commas between
+    folder: Path  # of locks and of this installation's id
+    properties: Mapping[str, str] = field(default_factory=dict)  # any of librdkafka's
+    replication: int = -1  # of topics that are made; -1: as the broker's default says
+
+    def admin(self, error_cb: Callable[[Any], None]) -> dict[str, Any]:
+        return {**self._common(error_cb), **self._of_user(("fetch.", "queued."))}
+
+    def consumer(self, group: str, member: str, error_cb: Callable[[Any], None]) -> dict[str, Any]:
+        """Return the settings of a group's member, which has the same name again after it was killed."""
+        ours: dict[str, Any] = {
+            "session.timeout.ms": _SESSION_MS,
+            "heartbeat.interval.ms": _HEARTBEAT_MS,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "group.instance.id": member,
+            "fetch.wait.max.ms": _FETCH_WAIT_MS,
+            "queued.max.messages.kbytes": _QUEUED_KILOBYTES,
+        }
+        if self.properties.get("group.protocol") == "consumer":
+            # There a name that is still held refuses the successor until the broker's time is over (45 s).
+            ours = {name: value for name, value in ours.items() if name not in _CLASSIC_ONLY}
+        return {
+            **self._common(error_cb),
+            **ours,
+            **self._of_user(),
+            "group.id": group,
+            **_READING,
+            "auto.offset.reset": "error",
+        }
+
+    def reader(self, error_cb: Callable[[Any], None]) -> dict[str, Any]:
+        """Return the settings of one that reads any place, and is in no group."""
+        return {
+            **self._common(error_cb),
+            **self._of_user(("fetch.wait.", "group.", "queued.")),
+            "fetch.wait.max.ms": _READER_FETCH_WAIT_MS,
+            "queued.max.messages.kbytes": _QUEUED_KILOBYTES,
+            "group.id": "tocsin-reader",
+            **_READING,
+            "auto.offset.reset": "earliest",
+        }
+
+    def producer(self, member: str, error_cb: Callable[[Any], None]) -> dict[str, Any]:
+        return {
+            **self._common(error_cb),
+            "compression.type": "lz4",
+            "linger.ms": 20,  # a commit does not wait for it
+            "batch.num.messages": 10_000,
+            "message.max.bytes": MAX_MESSAGE_BYTES,
+            "transaction.timeout.ms": _TRANSACTION_MS,
+            **self._of_user(),
+            "enable.idempotence": True,
+            "transactional.id": member,
+        }
+
+    def is_incremental(self) -> bool:
+        """Whether partitions come and go one by one, rather than all at each rebalance."""
+        strategy = self.properties.get("partition.assignment.strategy", "cooperative-sticky")
+        return self.properties.get("group.protocol") == "consumer" or "cooperative" in strategy
+
+    def _common(self, error_cb: Callable[[Any], None]) -> dict[str, Any]:
+        return {
+            "bootstrap.servers": self.servers,
+            "client.id": "tocsin",
+            "log_level": 0,  # what goes wrong is told once, in our words
+            "error_cb": error_cb,
+            "socket.keepalive.enable": True,
+            "reconnect.backoff.max.ms": 2_000,
+        }
+
+    def _of_user(self, without: tuple[str, ...] = ()) -> dict[str, str]:
+        return {name: value for name, value in self.properties.items() if not name.startswith(without or ("\0",))}
+
+
+_READING = {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+}

@@ -1,0 +1,22 @@
+"""Open the bus anew where nothing is to be had any more from what was opened of it."""
+
+import logging
+from collections.abc import Callable
+
+from tocsin.errors import ReopenError
+from tocsin.flow import waited
+
+log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 0.5
+
+
+def opened_anew(once: Callable[[], None], is_stopped: Callable[[], bool]) -> None:
+    """Do it, which opens the bus and closes it; again after each ReopenError, until it ends or a stop comes."""
+    while True:
+        try:
+            return once()
+        except ReopenError as error:
+            log.warning("The bus is opened anew; what was not committed is read again: %s", error)
+        if not waited(_PAUSE_SECONDS, is_stopped):
+            return None
