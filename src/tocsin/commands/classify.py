@@ -47,15 +47,16 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
     from tocsin.pipeline.classify import classify
-    from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus, workers_of
+    from tocsin.pipeline.topology import CLASSIFY_GROUP, is_shared, open_bus, workers_of
     from tocsin.supervisor import StopSignal, Supervisor, supervise_workers
     from tocsin.telemetry.meter import StageMeter
 
     is_stopped = StopSignal(parsed.supervised)
     bus = open_bus(config)
     workers = workers_of(bus, config["classify.workers"])
-    owner = None if parsed.worker is not None else bus.own(CLASSIFY_GROUP)
-    if owner and workers > 1:
+    is_first = parsed.worker is None
+    owner = bus.own(CLASSIFY_GROUP) if is_first and not is_shared(config) else None
+    if is_first and workers > 1:
         until_idle = [] if parsed.until_idle is None else [f"--until-idle={parsed.until_idle}"]
         children = {f"classify-{n}": ["classify", f"--worker={n}", *until_idle] for n in range(workers)}
         supervisor = Supervisor(config.log_folder, config.as_environment())
@@ -67,5 +68,7 @@ def main(parsed: argparse.Namespace) -> int:
         classify(config, worker, workers, parsed.until_idle, is_stopped, meter)
     finally:
         meter.write()
+    if owner:
+        owner.release()
     print(f"classify: {meter.figures.records:,} events classified.")
     return 0

@@ -42,17 +42,18 @@ def main(parsed: argparse.Namespace) -> int:
 
 def _supervise(config: Config, until_idle: float | None, is_stopped: "StopSignal") -> int:
     """Run the writers and the maintenance as processes below this one."""
-    from tocsin.pipeline.topology import STORE_GROUP, open_bus, workers_of
+    from tocsin.pipeline.topology import STORE_GROUP, is_shared, open_bus, workers_of
     from tocsin.supervisor import Supervisor, supervise_workers
 
     bus = open_bus(config)
-    owner = bus.own(STORE_GROUP)
+    owner = None if is_shared(config) else bus.own(STORE_GROUP)
     workers = workers_of(bus, config["store.workers"])
     ending = [] if until_idle is None else [f"--until-idle={until_idle}"]
     writers = {f"store-{n}": ["store", f"--worker={n}", *ending] for n in range(workers)}
     supervisor = Supervisor(config.log_folder, config.as_environment())
     supervise_workers("store", supervisor, writers, {"maintain": ["maintain"]}, is_stopped)
-    owner.release()
+    if owner:
+        owner.release()
     return 0
 
 

@@ -13,6 +13,7 @@ from tocsin.locks import FileLock
 
 CLASSIFY_GROUP = "classify"
 STORE_GROUP = "store"
+GROUPS = {CLASSIFY_GROUP: [RAW_EVENTS], STORE_GROUP: [CLASSIFIED_EVENTS, DEAD_LETTERS]}
 
 _FOREVER_SECONDS = 100 * 365 * 86_400
 _ANY_SIZE = 1 << 60
@@ -40,7 +41,7 @@ def open_bus(config: Config, member: str = "", on_rebalance: Callable[[], None] 
     `member`: the name under which this process reads and writes where several share a bus, the same after a kill.
     """
     bus = _connected(config, member, on_rebalance)
-    bus.ensure_topics(topics_of(config), {CLASSIFY_GROUP: [RAW_EVENTS], STORE_GROUP: [CLASSIFIED_EVENTS, DEAD_LETTERS]})
+    bus.ensure_topics(topics_of(config), GROUPS)
     return bus
 
 
@@ -50,7 +51,10 @@ def existing_bus(config: Config) -> Bus:
         raise ConfigError(
             f"bus: there is none in `{config.bus_folder}`; `tocsin run` makes one, or give --data or --bus"
         )
-    return _connected(config, "")
+    bus = _connected(config, "")
+    if is_shared(config):  # the embedded bus keeps its groups
+        bus.ensure_topics({}, GROUPS)
+    return bus
 
 
 def has_bus(config: Config) -> bool:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from urllib.parse import quote
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicCollection
@@ -46,6 +47,7 @@ class KafkaBus:
         self._transactions: Transactions | None = None
         self._reader: Reader | None = None
         self._consumers: dict[str, KafkaConsumer] = {}
+        self._topics_of: dict[str, Sequence[str]] = {}  # group -> topics it is to read
 
     def close(self) -> None:
         for consumer in self._consumers.values():
@@ -62,12 +64,16 @@ class KafkaBus:
         described = self._client.ask("describing", self._client.admin.describe_topics(TopicCollection([topic])))
         return f"{self.id}/{described[topic].topic_id}"
 
-    def ensure_topics(self, topics: Mapping[str, TopicSettings], groups: object) -> None:  # noqa: ARG002
-        """Make the topics that do not exist, and check the others. Groups need no registration: retention is by time.
+    def ensure_topics(self, topics: Mapping[str, TopicSettings], groups: Mapping[str, Sequence[str]]) -> None:
+        """Make the topics that do not exist, and check the others; say which topics groups read, for their lag.
 
-        Raises ConfigError, DeliveryError.
+        Retention is by time and size alone: it knows of no groups. Raises ConfigError, DeliveryError.
         """
-        ensure_topics(self._client, {**topics, POSITIONS: _POSITIONS})
+        if topics:
+            ensure_topics(self._client, {**topics, POSITIONS: _POSITIONS})
+        for name in chain.from_iterable(groups.values()):
+            self._client.partitions(name)
+        self._topics_of |= groups
 
     def partitions(self, topic: str) -> int:
         return self._client.partitions(topic)
@@ -123,6 +129,7 @@ class KafkaBus:
 
     def own(self, group: str) -> FileLock:
         """Become the one owner in this data directory. Raises ConfigError naming the pid that already is."""
+        self._settings.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self._settings.folder / f"{quote(group, safe='')}.lock")
         if not lock.acquire_within(_OWNER_SECONDS):
             raise ConfigError(
@@ -132,11 +139,10 @@ class KafkaBus:
         return lock
 
     def lag(self, group: str) -> list[PartitionLag]:
-        """Return the lag of a group in the partitions it has read from, or that its topics have."""
+        """Return the lag of a group by topic and partition."""
         committed = self.committed(group)
-        places = [
-            place for topic in sorted({topic for topic, _ in committed}) for place in self._client.places_of(topic)
-        ]
+        topics = sorted({topic for topic, _ in committed}.union(self._topics_of.get(group, ())))
+        places = list(chain.from_iterable(map(self._client.places_of, topics)))
         firsts, ends = self._client.firsts(places), self._client.ends(places)
         now_us = time.time_ns() // 1000
         lags = []

@@ -10,12 +10,13 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from tocsin.bus.kafka.complaints import Complaints, error_of
 from tocsin.bus.kafka.settings import FIXED, KafkaSettings
-from tocsin.errors import ConfigError, DeliveryError
+from tocsin.errors import ConfigError, DeliveryError, ReopenError
 
 _CONNECT_SECONDS = 15.0
 _ANSWER_SECONDS = 10.0
 _SETTLE_SECONDS = 60.0  # longer than any transaction lasts
 _LOOK_SECONDS = 0.25
+_PAUSE_SECONDS = 0.05
 
 _Answer = TypeVar("_Answer")
 
@@ -87,7 +88,7 @@ class Client:
                     f"Kafka at {self.settings.servers}: a transaction on `{topic}` has not ended after"
                     f" {_SETTLE_SECONDS:.0f} s; it does by itself, or see kafka-transactions.sh"
                 )
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_PAUSE_SECONDS)
 
     def places_of(self, topic: str) -> list[TopicPartition]:
         return [TopicPartition(topic, partition) for partition in range(self.partitions(topic))]
@@ -120,9 +121,26 @@ class Client:
         wanted = {TopicPartition(place.topic, place.partition): which for place in places}
         if not wanted:
             return {}
-        asked = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ANSWER_SECONDS)
-        answers = self.ask("asking for offsets", asked)
+        answers = self._retried(
+            lambda: self.ask(
+                "asking for offsets",
+                self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ANSWER_SECONDS),
+            )
+        )
         return {(place.topic, place.partition): answer.offset for place, answer in answers.items()}
+
+    def _retried(self, action: Callable[[], _Answer]) -> _Answer:
+        """Return what the action returns: a topic just made, or one whose leader has moved, answers after a while."""
+        deadline = time.monotonic() + _ANSWER_SECONDS
+        while True:
+            try:
+                return action()
+            except ReopenError:
+                raise
+            except DeliveryError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE_SECONDS)
 
     def _connect(self) -> str:
         deadline = time.monotonic() + _CONNECT_SECONDS
