@@ -11,6 +11,7 @@ from tocsin.config import Config
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import pump
 from tocsin.pipeline.idle import UntilIdle
+from tocsin.pipeline.metrics import lag_of_share
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.reload import InForce, Reloader, fingerprint_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of
@@ -35,6 +36,7 @@ def classify(
         step = reloader_of(config, bus.id, meter)
         stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
         consumer = bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))
+        meter.watch_lag(partial(lag_of_share, config, CLASSIFY_GROUP, worker, workers))
         with closing(consumer), closing(step):
             if config["classify.reload_seconds"] and (config["classify.rules"] or _other_files(config)):
                 step.watch(config["classify.reload_seconds"])

@@ -1,6 +1,7 @@
 """Store: from `classified-events` and `dead-letters` to CSV files and Parquet segments."""
 
 from collections.abc import Callable
+from functools import partial
 
 from tocsin.bus.embedded import ConsumerSettings, EmbeddedBus
 from tocsin.config import Config
@@ -9,6 +10,7 @@ from tocsin.event import CLASSIFIED_EVENTS, DEAD_LETTERS, STORE_COMMITS
 from tocsin.flow import pump
 from tocsin.locks import FileLock
 from tocsin.pipeline.idle import UntilIdle
+from tocsin.pipeline.metrics import lag_of_share
 from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, open_bus
 from tocsin.sinks.layout import writers_of
 from tocsin.sinks.manifest import Manifest
@@ -46,6 +48,7 @@ def store(
     committer = StoreCommitter(writer, bus.committer(group=STORE_GROUP))
     groups = [CLASSIFY_GROUP, STORE_GROUP]
     stop = is_stopped if until_idle is None else UntilIdle(bus, groups, until_idle, is_stopped)
+    meter.watch_lag(partial(lag_of_share, config, STORE_GROUP, worker, config["store.workers"]))
     try:
         pump(consumer, writer, committer, meter, stop)
     finally:
