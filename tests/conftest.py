@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.kafka.broker import Cluster
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -20,6 +22,13 @@ def shared_data() -> Path:
     if os.environ.get("TOCSIN_REQUIRE_DATA") == "1":
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A real Kafka of one node; tests skip without it, unless services are required. Leave it as `empty` makes it."""
+    with Cluster(tmp_path_factory.mktemp("kafka")) as cluster:
+        yield cluster
 
 
 @pytest.fixture

@@ -40,10 +40,18 @@ class _Committer:
 @dataclass
 class _Meter:
     turns: list[int] = field(default_factory=list)
+    outputs: list[Outputs] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
 
-    def turned(self, records: int, read_seconds: float, step_seconds: float, commit_seconds: float) -> None:
+    def turned(
+        self, batch: Batch, outputs: Outputs, read_seconds: float, step_seconds: float, commit_seconds: float
+    ) -> None:
         assert min(read_seconds, step_seconds, commit_seconds) >= 0
-        self.turns.append(records)
+        self.turns.append(len(batch.records))
+        self.outputs.append(outputs)
+
+    def retried(self, error: DeliveryError) -> None:
+        self.errors.append(str(error))
 
 
 def _batch(*values: bytes) -> Batch:
@@ -77,6 +85,7 @@ def test_each_batch_is_committed_with_its_outputs_in_order_until_the_source_ends
         ({"out": [Record(b"C")]}, {("raw", 0): 1}),
     ]
     assert meter.turns == [2, 1]
+    assert meter.outputs == [outputs for outputs, _ in committer.committed]
 
 
 def test_a_tick_is_metered_and_neither_stepped_nor_committed() -> None:
@@ -106,8 +115,9 @@ def test_a_source_that_cannot_be_read_now_is_asked_again() -> None:
         return read()
 
     source.read = refuse_twice  # type: ignore[method-assign]
-    pump(source, _upper, committer, _Meter(), _never)
-    assert len(committer.committed) == 1
+    meter = _Meter()
+    pump(source, _upper, committer, meter, _never)
+    assert (len(committer.committed), meter.errors) == (1, ["disk full"] * 2)
 
 
 def test_a_refused_commit_is_tried_again_and_the_step_is_not_run_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -117,8 +127,10 @@ def test_a_refused_commit_is_tried_again_and_the_step_is_not_run_again(caplog: p
         steps.append(batch)
         return _upper(batch)
 
-    pump(_Source(_batch(b"a")), step, committer, _Meter(), _never)
+    meter = _Meter()
+    pump(_Source(_batch(b"a")), step, committer, meter, _never)
     assert (len(steps), committer.attempts, len(committer.committed)) == (1, 4, 1)
+    assert meter.errors == ["disk full"] * 3
     assert caplog.messages == ["Nothing was committed; the same batch is tried again in 0 s: disk full"] * 3
 
 

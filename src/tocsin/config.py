@@ -118,6 +118,14 @@ def _switch(text: str) -> bool:
     return _choice("true", "false")(text.lower()) == "true"
 
 
+def _listen(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not host or "[" in host or not port.isascii() or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError("HOST:PORT is needed, such as 127.0.0.1:9464; port 0 takes a free one")
+    return host, int(port)
+
+
 def _timezone(text: str) -> tzinfo:
     try:
         return UTC if text == "UTC" else ZoneInfo(text)
@@ -185,6 +193,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store.grace_seconds", _positive, "60", "how long a replaced file stays: the longest query"),
     Setting("store.merge_files", _whole(2), "100", "so many small segments of a day are merged into one"),
     Setting("store.csv_mb", _positive, "128", "size at which a new CSV file is begun, MB"),
+    Setting("metrics.listen", _optional(_listen), "", "HOST:PORT to serve /metrics and /health at (default: nowhere)"),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
 

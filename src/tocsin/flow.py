@@ -94,7 +94,13 @@ class PartitionLag:
 class Meter(Protocol):
     """Is told what each turn of the loop did."""
 
-    def turned(self, records: int, read_seconds: float, step_seconds: float, commit_seconds: float) -> None: ...
+    def turned(
+        self, batch: Batch, outputs: Outputs, read_seconds: float, step_seconds: float, commit_seconds: float
+    ) -> None:
+        """A batch was committed with its outputs; or nothing was read, and the batch is a tick."""
+
+    def retried(self, error: DeliveryError) -> None:
+        """Something could not be delivered, and will be tried again."""
 
 
 def pump(
@@ -114,18 +120,18 @@ def pump(
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     while not is_stopped():
         started = time.perf_counter()
-        batch = _retried(source.read, is_stopped)
+        batch = _retried(source.read, meter, is_stopped)
         if batch is None:  # the source has ended, or a stop came
             return
         read = time.perf_counter()
         if batch.is_tick:
-            meter.turned(0, read - started, 0.0, 0.0)
+            meter.turned(batch, {}, read - started, 0.0, 0.0)
             continue
-        outputs = _retried(partial(step, batch), is_stopped)
+        outputs = _retried(partial(step, batch), meter, is_stopped)
         stepped = time.perf_counter()
-        if outputs is None or _retried(partial(_commit, committer, outputs, batch), is_stopped) is None:
+        if outputs is None or _retried(partial(_commit, committer, outputs, batch), meter, is_stopped) is None:
             return
-        meter.turned(len(batch.records), read - started, stepped - read, time.perf_counter() - stepped)
+        meter.turned(batch, outputs, read - started, stepped - read, time.perf_counter() - stepped)
 
 
 def _commit(committer: Committer, outputs: Outputs, batch: Batch) -> bool:
@@ -133,7 +139,7 @@ def _commit(committer: Committer, outputs: Outputs, batch: Batch) -> bool:
     return True
 
 
-def _retried(action: Callable[[], _Result], is_stopped: Callable[[], bool]) -> _Result | None:
+def _retried(action: Callable[[], _Result], meter: Meter, is_stopped: Callable[[], bool]) -> _Result | None:
     """Return what the action returns, once it can deliver; None when told to stop before (it will be read again)."""
     attempt = 0
     while True:
@@ -144,6 +150,7 @@ def _retried(action: Callable[[], _Result], is_stopped: Callable[[], bool]) -> _
         except DeliveryError as error:
             seconds = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
             log.warning("Nothing was committed; the same batch is tried again in %g s: %s", seconds, error)
+            meter.retried(error)
         if not waited(seconds, is_stopped):
             return None
         attempt += 1

@@ -37,3 +37,25 @@ def test_a_read_that_failed_in_one_partition_hands_out_the_others_again(connect:
     assert batch is not None
     assert sorted(record.value for record in batch.records) == [b"0", b"1"]
     assert batch.offsets == {("raw", 0): 1, ("raw", 1): 1}
+
+
+def test_a_consumer_that_failed_to_read_reads_the_same_at_the_next_call(
+    bus: EmbeddedBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus.ensure_topics({"raw": TopicSettings()}, {})
+    bus.committer(owner="test").commit({"raw": [Record(b"x")] * 10}, Batch())
+    reader = bus.consumer("g", ["raw"], ConsumerSettings(idle_seconds=0.0, linger_seconds=0.05))
+    mark, looks = bus.change_mark, []
+
+    def fail_third() -> tuple[int, int]:
+        looks.append(1)
+        if len(looks) == 3:
+            raise DeliveryError("the disk does not answer")
+        return mark()
+
+    monkeypatch.setattr(bus, "change_mark", fail_third)
+    with pytest.raises(DeliveryError):
+        reader.read()
+    batch = reader.read()
+    assert batch is not None
+    assert len(batch.records) == 10

@@ -537,3 +537,18 @@ def _edit(folder: Path, statement: str, *values: object) -> None:
     connection = sqlite3.connect(folder / "bus.sqlite", isolation_level=None)
     connection.execute(statement, values)
     connection.close()
+
+
+def test_groups_lists_all_that_are_registered(bus: EmbeddedBus) -> None:
+    bus.ensure_topics({"raw": TopicSettings(), "out": TopicSettings(1)}, {})
+    bus.ensure_topics({}, {"store": ["out"], "classify": ["raw"]})
+    assert bus.groups() == ["classify", "store"]
+
+
+def test_a_group_that_exists_keeps_its_offsets(bus: EmbeddedBus) -> None:
+    bus.ensure_topics({"out": TopicSettings(1)}, {})
+    bus.committer(owner="test").commit({"out": [Record(b"x")] * 3}, Batch())
+    bus.ensure_topics({}, {"g": ["out"]})
+    bus.committer(group="g").commit({}, Batch(offsets={("out", 0): 2}))
+    bus.ensure_topics({}, {"g": ["out"]})
+    assert bus.committed("g") == {("out", 0): 2}

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,19 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         for node in self.nodes:
             node.kill()
+
+    def empty(self) -> None:
+        """Remove all topics but Kafka's own, and all groups."""
+        admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 0, **self.client_properties})
+        groups = [group.group_id for group in admin.list_consumer_groups().result(10).valid]
+        for future in (admin.delete_consumer_groups(groups) if groups else {}).values():
+            with suppress(KafkaException):  # a member that has just left
+                future.result(10)
+        topics = [name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")]
+        for future in (admin.delete_topics(topics) if topics else {}).values():
+            future.result(10)
+        while any(name in admin.list_topics(timeout=10).topics for name in topics):
+            time.sleep(0.02)
 
     def wait_until_ready(self) -> None:
         """Wait until every node answers; fails with the end of its log where one has ended."""

@@ -67,6 +67,7 @@ class EmbeddedConsumer:
         except BaseException:
             self.close()
             raise
+        self.places = frozenset(share)
         self._turn = 0
         self._bytes = 0  # of the batch in hand
         self._seen = (-1, -1)

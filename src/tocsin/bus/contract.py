@@ -1,6 +1,6 @@
 """What both buses give: topics, groups, commits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from tocsin.bus.consumer import ConsumerSettings
@@ -12,6 +12,14 @@ class Ownership(Protocol):
     """Held by the one owner of something; ends with the process at the latest."""
 
     def release(self) -> None: ...
+
+
+class Consumer(Source, Protocol):
+    """A source that reads a group's share of some topics."""
+
+    @property
+    def places(self) -> Collection[TopicPartition]:
+        """What this consumer reads now; may be asked from any thread."""
 
 
 class Bus(Protocol):
@@ -41,7 +49,7 @@ class Bus(Protocol):
 
     def positions(self, owner: str) -> dict[str, bytes]: ...
 
-    def consumer(self, group: str, topics: Sequence[str], settings: ConsumerSettings) -> Source: ...
+    def consumer(self, group: str, topics: Sequence[str], settings: ConsumerSettings) -> Consumer: ...
 
     def committed(self, group: str) -> dict[TopicPartition, int]: ...
 

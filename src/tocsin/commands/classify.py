@@ -5,6 +5,7 @@ Reads `raw-events`; writes `classified-events`, `alerts` and `dead-letters`, in 
 import argparse
 
 from tocsin.commands.options import (
+    add_metrics,
     add_places,
     add_preparation,
     add_reading,
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until-idle", type=seconds, metavar="SECONDS", help="end once everything is classified for so long"
     )
+    add_metrics(parser)
     add_stage(parser)
 
 
@@ -47,6 +49,7 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
     from tocsin.pipeline.classify import classify
+    from tocsin.pipeline.metrics import serving_metrics
     from tocsin.pipeline.topology import CLASSIFY_GROUP, is_shared, open_bus, workers_of
     from tocsin.supervisor import StopSignal, Supervisor, supervise_workers
     from tocsin.telemetry.meter import StageMeter
@@ -65,7 +68,8 @@ def main(parsed: argparse.Namespace) -> int:
     worker = parsed.worker or 0
     meter = StageMeter(config.figures_folder, "classify", worker)
     try:
-        classify(config, worker, workers, parsed.until_idle, is_stopped, meter)
+        with serving_metrics(config, meter, CLASSIFY_GROUP):
+            classify(config, worker, workers, parsed.until_idle, is_stopped, meter)
     finally:
         meter.write()
     if owner:

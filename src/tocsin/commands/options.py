@@ -65,6 +65,11 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, "--timezone", "classify.timezone", "ZONE")
 
 
+def add_metrics(parser: argparse.ArgumentParser) -> None:
+    """Add where a stage can be looked at."""
+    add_setting(parser, "--metrics", "metrics.listen", "HOST:PORT")
+
+
 def add_stage(parser: argparse.ArgumentParser) -> None:
     """Add what the supervisor hands to a stage; not for people."""
     parser.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)

@@ -5,7 +5,7 @@ or killed goes on where it was. (What standard input had not handed over is lost
 
 import argparse
 
-from tocsin.commands.options import add_places, add_setting, add_stage, config_of, path
+from tocsin.commands.options import add_metrics, add_places, add_setting, add_stage, config_of, path
 from tocsin.errors import ConfigError
 
 _OF_THE_SIMULATOR = ("count", "rate", "burst", "seed", "run", "hosts", "attacks", "format", "start")
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input(parser)
     add_replay(parser)
     add_simulator(parser)
+    add_metrics(parser)
     add_stage(parser)
 
 
@@ -96,13 +97,16 @@ def reading_of(parsed: argparse.Namespace) -> list[str]:
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
     refuse_without_effect(parsed)
+    from tocsin.pipeline.metrics import serving_metrics
     from tocsin.pipeline.produce import Reading, produce
     from tocsin.supervisor import StopSignal
     from tocsin.telemetry.meter import StageMeter
 
     meter = StageMeter(config.figures_folder, "produce")
+    reading = Reading(parsed.input, parsed.follow, parsed.replay)
     try:
-        produce(config, Reading(parsed.input, parsed.follow, parsed.replay), StopSignal(parsed.supervised), meter)
+        with serving_metrics(config, meter):
+            produce(config, reading, StopSignal(parsed.supervised), meter)
     finally:
         meter.write()
     print(f"produce: {meter.figures.records:,} records put on the bus.")

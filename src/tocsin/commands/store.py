@@ -5,7 +5,7 @@ Runs its writers, and one process that merges small segments and removes old one
 import argparse
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_places, add_setting, add_stage, config_of, seconds
+from tocsin.commands.options import add_metrics, add_places, add_setting, add_stage, config_of, seconds
 from tocsin.config import Config
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, "--retention-gb", "store.retention_gb", "GB")
     add_setting(parser, "--csv-mb", "store.csv_mb", "MB")
     parser.add_argument("--until-idle", type=seconds, metavar="SECONDS", help="end once nothing was left for so long")
+    add_metrics(parser)
     add_stage(parser)
 
 
@@ -58,12 +59,15 @@ def _supervise(config: Config, until_idle: float | None, is_stopped: "StopSignal
 
 
 def _write(config: Config, worker: int, until_idle: float | None, is_stopped: "StopSignal") -> int:
+    from tocsin.pipeline.metrics import serving_metrics
     from tocsin.pipeline.store import store
+    from tocsin.pipeline.topology import STORE_GROUP
     from tocsin.telemetry.meter import StageMeter
 
     meter = StageMeter(config.figures_folder, "store", worker)
     try:
-        store(config, worker, until_idle, is_stopped, meter)
+        with serving_metrics(config, meter, STORE_GROUP):
+            store(config, worker, until_idle, is_stopped, meter)
     finally:
         meter.write()
     print(f"store: {meter.figures.records:,} records stored.")

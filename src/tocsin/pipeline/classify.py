@@ -12,6 +12,7 @@ from tocsin.event import RAW_EVENTS
 from tocsin.flow import pump
 from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.idle import UntilIdle
+from tocsin.pipeline.metrics import lag_of_share
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.reload import InForce, Reloader, fingerprint_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of
@@ -40,9 +41,10 @@ def classify(
         member = f"classify-{installation(config)}-{number}"
 
         def once() -> None:
-            with closing(open_bus(config, member)) as bus:
+            with closing(open_bus(config, member, meter.rebalanced)) as bus:
                 stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
                 with closing(bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))) as consumer:
+                    meter.watch_lag(partial(lag_of_share, config, CLASSIFY_GROUP, consumer))
                     pump(consumer, step, bus.committer(group=CLASSIFY_GROUP), meter, stop)
 
         opened_anew(once, is_stopped)

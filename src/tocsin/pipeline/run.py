@@ -12,10 +12,11 @@ from tocsin.errors import ConfigError, DeliveryError
 from tocsin.event import RAW_EVENTS
 from tocsin.locks import FileLock
 from tocsin.pipeline.labels import write_labels
+from tocsin.pipeline.metrics import metrics_of_stages
 from tocsin.pipeline.news import News
 from tocsin.pipeline.produce import simulator_settings
 from tocsin.pipeline.progress import Progress, ProgressReader
-from tocsin.pipeline.topology import open_bus
+from tocsin.pipeline.topology import open_bus, workers_of
 from tocsin.sinks.manifest import Manifest, percentiles
 from tocsin.supervisor import StageFailedError, StopSignal, Supervisor
 
@@ -133,9 +134,10 @@ class _Supervised:
         )
 
     def _start(self, reading: Sequence[str]) -> None:
-        self._supervisor.start("store", ["store"])
-        self._supervisor.start("classify", ["classify"])
-        self._supervisor.start("produce", ["produce", *reading])
+        metrics = metrics_of_stages(self._config, workers_of(self._bus, self._config["classify.workers"]))
+        self._supervisor.start("store", ["store", *metrics["store"]])
+        self._supervisor.start("classify", ["classify", *metrics["classify"]])
+        self._supervisor.start("produce", ["produce", *reading, *metrics["produce"]])
 
     def _wait_until_stored(self, before: int) -> bool:
         """Return whether a stop came first."""

@@ -13,6 +13,7 @@ from tocsin.flow import pump
 from tocsin.locks import FileLock
 from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.idle import UntilIdle
+from tocsin.pipeline.metrics import lag_of_share
 from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, installation, open_bus, own_number
 from tocsin.sinks.layout import writers_of
 from tocsin.sinks.manifest import Manifest
@@ -47,7 +48,7 @@ def _store(
 ) -> None:
     ours = installation(config)
     with ExitStack() as opened:
-        bus = opened.enter_context(closing(open_bus(config, f"store-{ours}-{number}")))
+        bus = opened.enter_context(closing(open_bus(config, f"store-{ours}-{number}", meter.rebalanced)))
         reading = ConsumerSettings(
             worker, config["store.workers"], max_records=_MAX_RECORDS, linger_seconds=_LINGER_SECONDS
         )
@@ -65,6 +66,7 @@ def _store(
         committer = StoreCommitter(writer, bus.committer(group=STORE_GROUP))
         groups = [CLASSIFY_GROUP, STORE_GROUP]
         stop = is_stopped if until_idle is None else UntilIdle(bus, groups, until_idle, is_stopped)
+        meter.watch_lag(partial(lag_of_share, config, STORE_GROUP, consumer))
         pump(consumer, writer, committer, meter, stop)
 
 

@@ -4,9 +4,17 @@ import json
 import os
 import time
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from tocsin.event import Record
+from tocsin.telemetry.health import Health
+from tocsin.telemetry.lag import ReadLag
+from tocsin.telemetry.traffic import ReadBatch, Traffic
+
+LOOP_PARTS = ("read", "wait", "step", "commit")
 
 _WRITE_SECONDS = 0.5
 
@@ -26,17 +34,35 @@ class StageFigures:
 
 
 class StageMeter:
-    """Writes the figures of this process to `folder/<stage>-<worker>-<pid>.json`, every half second and at the end."""
+    """Writes the figures of this process to `folder/<stage>-<worker>-<pid>.json`, every half second and at the end.
+
+    The thread of the loop tells it; what serves metrics reads it on others.
+    """
 
     def __init__(self, folder: Path, stage: str, worker: int = 0) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.figures = StageFigures(stage, worker)
+        self.traffic = Traffic()
+        self.health = Health()
+        self.retries = 0  # of deliveries
+        self.rebalances = 0
+        self.read_lag: ReadLag | None = None
         self._path = folder / f"{stage}-{worker}-{os.getpid()}.json"
         self._parts: defaultdict[str, float] = defaultdict(float)
         self._cpu_at_start = time.process_time()
         self._written = 0.0
 
-    def turned(self, records: int, read_seconds: float, step_seconds: float, commit_seconds: float) -> None:
+    def turned(
+        self,
+        batch: ReadBatch,
+        outputs: Mapping[str, Sequence[Record]],
+        read_seconds: float,
+        step_seconds: float,
+        commit_seconds: float,
+    ) -> None:
+        records = len(batch.records)
+        self.traffic.count(batch, outputs, step_seconds + commit_seconds)
+        self.health.turned()
         self.figures.records += records
         self.figures.batches += 1 if records else 0
         self.spend("read" if records else "wait", read_seconds)
@@ -44,6 +70,23 @@ class StageMeter:
         self.spend("commit", commit_seconds)
         if time.monotonic() - self._written > _WRITE_SECONDS:
             self.write()
+
+    def retried(self, error: Exception) -> None:
+        self.retries += 1
+        self.health.retried(error)
+
+    def rebalanced(self) -> None:
+        """A bus says: the partitions of the group were given out anew. On any thread."""
+        self.rebalances += 1
+
+    def watch_lag(self, read: ReadLag) -> None:
+        """A bus says whom to ask how far it is behind: called every few seconds, on another thread, while metrics are
+        served. What it raises leaves the lag out until the next time."""
+        self.read_lag = read
+
+    def parts(self) -> Mapping[str, float]:
+        """Return the seconds spent so far, by part."""
+        return dict(self._parts)
 
     def spend(self, part: str, seconds: float) -> None:
         """Add to the time spent on a part of the work."""

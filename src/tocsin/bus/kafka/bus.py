@@ -88,7 +88,7 @@ class KafkaBus:
 
     def committer(self, *, group: str = "", owner: str = "") -> KafkaCommitter:
         """Return what commits outputs with the offsets of a group, or with the positions of a source's owner."""
-        return KafkaCommitter(self._writer, owner, self._consumers.get(group))
+        return KafkaCommitter(self._writer(), owner, lambda: self._consumers.get(group))
 
     def positions(self, owner: str) -> dict[str, bytes]:
         """Return the committed position of each input of a source's owner, once every commit is decided."""
@@ -107,12 +107,16 @@ class KafkaBus:
         self._writer()  # decides what a former process left open, before it is asked where the group is
         consumer = KafkaConsumer(self._client, _PREFIX + group, self._member, topics, settings, self._on_rebalance)
         self._consumers[group] = consumer
+        self._topics_of[group] = topics
         return consumer
 
     def committed(self, group: str) -> dict[tuple[str, int], int]:
-        """Return the next offset that the group will read, by topic and partition."""
+        """Return the next offset that the group will read, by topic and partition, once every commit is decided."""
+        return self._client.retried(lambda: self._committed(group, is_settled=True))
+
+    def _committed(self, group: str, is_settled: bool) -> dict[tuple[str, int], int]:
         wanted = [ConsumerGroupTopicPartitions(_PREFIX + group)]
-        asked = self._client.admin.list_consumer_group_offsets(wanted, require_stable=False)
+        asked = self._client.admin.list_consumer_group_offsets(wanted, require_stable=is_settled)
         answers = self._client.ask(f"asking where group `{_PREFIX}{group}` is", asked)
         places = [place for answer in answers.values() for place in answer.topic_partitions or ()]
         return {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
@@ -140,7 +144,7 @@ class KafkaBus:
 
     def lag(self, group: str) -> list[PartitionLag]:
         """Return the lag of a group by topic and partition."""
-        committed = self.committed(group)
+        committed = self._committed(group, is_settled=False)
         topics = sorted({topic for topic, _ in committed}.union(self._topics_of.get(group, ())))
         places = list(chain.from_iterable(map(self._client.places_of, topics)))
         firsts, ends = self._client.firsts(places), self._client.ends(places)

@@ -121,7 +121,7 @@ class Client:
         wanted = {TopicPartition(place.topic, place.partition): which for place in places}
         if not wanted:
             return {}
-        answers = self._retried(
+        answers = self.retried(
             lambda: self.ask(
                 "asking for offsets",
                 self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ANSWER_SECONDS),
@@ -129,7 +129,7 @@ class Client:
         )
         return {(place.topic, place.partition): answer.offset for place, answer in answers.items()}
 
-    def _retried(self, action: Callable[[], _Answer]) -> _Answer:
+    def retried(self, action: Callable[[], _Answer]) -> _Answer:
         """Return what the action returns: a topic just made, or one whose leader has moved, answers after a while."""
         deadline = time.monotonic() + _ANSWER_SECONDS
         while True:

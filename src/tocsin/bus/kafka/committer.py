@@ -1,6 +1,7 @@
 """Commit on Kafka: outputs, offsets of a group and positions of a source in one transaction."""
 
 from collections.abc import Callable
+from random import randrange
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer, TopicPartition
@@ -8,8 +9,9 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
 from tocsin.bus.kafka.consumer import KafkaConsumer
-from tocsin.bus.kafka.positions import position_record
+from tocsin.bus.kafka.positions import POSITIONS, position_record
 from tocsin.errors import DeliveryError
+from tocsin.event import Record
 from tocsin.failpoints import failpoint
 from tocsin.flow import Batch, Outputs
 
@@ -28,6 +30,8 @@ class Transactions:
         """Raises ConfigError, DeliveryError."""
         self._client = client
         self._producer = client.made(Producer, client.settings.producer(member, client.complaints.hear))
+        self._first_turn = randrange(1 << 16)  # of many that start anew, not all begin with the same partition
+        self._turns: dict[str, int] = {}
         self._undecided: Batch | None = None  # asked to commit, and not answered yet
         try:
             self._producer.init_transactions(_INIT_SECONDS)
@@ -60,19 +64,35 @@ class Transactions:
 
     def _write(self, outputs: Outputs, batch: Batch, owner: str, consumer: KafkaConsumer | None) -> None:
         for topic, records in outputs.items():
+            keyless = self._turn(topic)
             for record in records:
-                self._produce(topic, record.value, record.key, list(record.headers), record.timestamp_us // 1000)
-        for record in (position_record(owner, name, position) for name, position in batch.positions.items()):
-            self._produce(record.topic, record.value, record.key, [], 0)
+                self._produce(topic, record, -1 if record.key else keyless)
+        for name, position in batch.positions.items():
+            self._produce(POSITIONS, position_record(owner, name, position), -1)
         failpoint("bus.after_append")
-        if batch.offsets and consumer is not None:
+        if batch.offsets:
+            assert consumer is not None, "offsets are those of a consumer of this bus"
             offsets = [TopicPartition(topic, number, following) for (topic, number), following in batch.offsets.items()]
             self._producer.send_offsets_to_transaction(offsets, consumer.metadata_of_batch(), _COMMIT_SECONDS)
 
-    def _produce(self, topic: str, value: bytes, key: bytes, headers: list[Any], time_ms: int) -> None:
+    def _turn(self, topic: str) -> int:
+        """Return the partition for the records of this batch that have no key: together they make larger blocks."""
+        turn = self._turns.get(topic, self._first_turn)
+        self._turns[topic] = turn + 1
+        return turn % self._client.partitions(topic)
+
+    def _produce(self, topic: str, record: Record, partition: int) -> None:
+        headers: list[Any] = list(record.headers)
         while True:
             try:
-                self._producer.produce(topic, value, key or None, headers=headers, timestamp=time_ms)
+                self._producer.produce(
+                    topic,
+                    record.value,
+                    record.key or None,
+                    partition,
+                    timestamp=max(0, record.timestamp_us // 1000),
+                    headers=headers,
+                )
                 return
             except BufferError:
                 self._producer.poll(_ROOM_SECONDS)
@@ -97,10 +117,10 @@ class Transactions:
 class KafkaCommitter:
     """Commits on behalf of one consumer group or one owner of a source."""
 
-    def __init__(self, transactions: Callable[[], Transactions], owner: str, consumer: KafkaConsumer | None) -> None:
-        self._transactions = transactions()
+    def __init__(self, transactions: Transactions, owner: str, consumer: Callable[[], KafkaConsumer | None]) -> None:
+        self._transactions = transactions
         self._owner = owner
         self._consumer = consumer
 
     def commit(self, outputs: Outputs, batch: Batch) -> None:
-        self._transactions.commit(outputs, batch, self._owner, self._consumer)
+        self._transactions.commit(outputs, batch, self._owner, self._consumer())

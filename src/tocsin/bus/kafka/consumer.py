@@ -49,6 +49,7 @@ class KafkaConsumer:
         self._gone: set[_Place] = set()  # lost or handed back during this `read`
         self._problem: Exception | None = None  # of a callback: it cannot raise through the client
         self._member_of_batch = ""
+        self.places: frozenset[_Place] = frozenset()  # replaced, never changed: another thread may look
         for topic in topics:
             client.partitions(topic)
         self._consumer = client.made(Consumer, client.settings.consumer(group, member, client.complaints.hear))
@@ -190,13 +191,16 @@ class KafkaConsumer:
         except KafkaException as error:
             self._problem = ReopenError(self._client.complaints.named(error_of(error), "asking where the group is"))
             return
+        self.places |= {(start.topic, start.partition) for start in starts}
         if starts:
             log.info("Group %s: partitions come: %s.", self._group, _named(starts))
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Give partitions back, or learn that they are lost."""
         self._on_rebalance()
-        for place in ((each.topic, each.partition) for each in places):
+        gone = {(place.topic, place.partition) for place in places}
+        self.places -= gone
+        for place in gone:
             self._gone.add(place)
             self._ends.pop(place, None)
             self._positions.pop(place, None)
