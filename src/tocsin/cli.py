@@ -9,7 +9,21 @@ import sys
 from collections.abc import Sequence
 
 from tocsin import __version__
-from tocsin.commands import classify, config, lag, maintain, produce, query, report, rules, run, scan, stats, store
+from tocsin.commands import (
+    classify,
+    config,
+    lag,
+    maintain,
+    produce,
+    query,
+    report,
+    rules,
+    run,
+    scan,
+    stats,
+    store,
+    topics,
+)
 from tocsin.commands.options import add_command
 from tocsin.errors import ConfigError, DeliveryError, RuleError
 from tocsin.plain import plain
@@ -28,7 +42,7 @@ examples:
 
 Each command has examples of its own: tocsin COMMAND --help
 """
-_COMMANDS = (run, produce, classify, store, maintain, scan, report, stats, lag, query, rules, config)
+_COMMANDS = (run, produce, classify, store, maintain, scan, report, stats, topics, lag, query, rules, config)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -171,16 +171,29 @@ class Cluster:
 
     def empty(self) -> None:
         """Remove all topics but Kafka's own, and all groups."""
-        admin = AdminClient({"bootstrap.servers": self.servers, "log_level": 0, **self.client_properties})
-        groups = [group.group_id for group in admin.list_consumer_groups().result(10).valid]
-        for future in (admin.delete_consumer_groups(groups) if groups else {}).values():
-            with suppress(KafkaException):  # a member that has just left
-                future.result(10)
+        admin = self._admin()
+        with suppress(TimeoutError):  # a member that has just left
+            self.empty_groups(seconds=0)
         topics = [name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")]
         for future in (admin.delete_topics(topics) if topics else {}).values():
             future.result(10)
         while any(name in admin.list_topics(timeout=10).topics for name in topics):
             time.sleep(0.02)
+
+    def empty_groups(self, seconds: float = 30) -> None:
+        """Remove all groups, so that whoever reads begins at the start; waits for members that have just left."""
+        admin = self._admin()
+        deadline = time.monotonic() + seconds
+        while groups := [group.group_id for group in admin.list_consumer_groups().result(10).valid]:
+            for future in admin.delete_consumer_groups(groups).values():
+                with suppress(KafkaException):
+                    future.result(10)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"members have not left: {groups}")
+            time.sleep(0.2)
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.servers, "log_level": "0", **self.client_properties})
 
     def wait_until_ready(self) -> None:
         """Wait until every node answers; fails with the end of its log where one has ended."""
@@ -189,8 +202,7 @@ class Cluster:
             for node in self.nodes:
                 assert node.is_running, node.log.read_text(errors="replace")[-3000:]
             try:
-                admin = AdminClient({"bootstrap.servers": self.servers, "log_level": "0", **self.client_properties})
-                if len(admin.list_topics(timeout=2).brokers) == len(self.nodes):
+                if len(self._admin().list_topics(timeout=2).brokers) == len(self.nodes):
                     return
             except KafkaException:
                 time.sleep(0.2)

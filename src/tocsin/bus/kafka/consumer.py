@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 10.0
 _AT_ONCE = 500
+_RECORD_BYTES = 64 << 10  # taken to be larger than most, so that a batch does not grow far beyond its limit
 
 _Place = tuple[str, int]
 
@@ -98,7 +99,8 @@ class KafkaConsumer:
         deadline = time.monotonic() + settings.idle_seconds
         while True:
             is_first = not records
-            new = self._taken(min(_AT_ONCE, settings.max_records - len(records)), 0.0)
+            room = min(settings.max_records - len(records), (settings.max_bytes - size) // _RECORD_BYTES)
+            new = self._taken(max(1, min(_AT_ONCE, room)), 0.0)
             if not new:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:

@@ -1,0 +1,35 @@
+"""Make the topics that Tocsin reads and writes, or list them with what they hold.
+
+Each stage makes what is missing as it starts; make them first where that needs other rights, or other settings."""
+
+import argparse
+
+from tocsin.commands.options import add_places, add_setting, config_of
+
+HELP = "make or list the topics"
+EXAMPLES = """\
+examples:
+  tocsin topics create --bus kafka://localhost:9092 --partitions 12 --replication 3
+  tocsin topics list --bus kafka://localhost:9092
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=("create", "list"), help="make those that are missing, or show all")
+    add_places(parser)
+    add_setting(parser, "--partitions", "topics.partitions", "N")
+    add_setting(parser, "--replication", "topics.replication", "N")
+
+
+def main(parsed: argparse.Namespace) -> int:
+    config = config_of(parsed)
+    from tocsin.pipeline.topology import existing_bus, open_bus, topics_of
+
+    bus = open_bus(config) if parsed.action == "create" else existing_bus(config)
+    print(f"{'topic':20} {'partitions':>10} {'first offset':>14} {'end':>14}")
+    for topic in topics_of(config):
+        ends = bus.ends(topic)
+        first, end = sum(first for first, _ in ends.values()), sum(end for _, end in ends.values())
+        print(f"{topic:20} {len(ends):10} {first:14,} {end:14,}")
+    bus.close()
+    return 0
