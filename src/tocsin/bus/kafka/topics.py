@@ -1,5 +1,6 @@
 """Make the topics that are not there, and check those that are."""
 
+import time
 from collections.abc import Mapping
 
 from confluent_kafka import KafkaError, KafkaException
@@ -11,6 +12,7 @@ from tocsin.errors import ConfigError, DeliveryError
 from tocsin.flow import TopicSettings
 
 _HEADERS_BYTES = 64 << 10  # room for key, headers and the frame around them
+_APPEAR_SECONDS = 15.0  # until brokers tell of a topic that was made
 _LONGEST_SECONDS = 50 * 365 * 86_400  # kept longer means for ever
 
 
@@ -22,6 +24,11 @@ def ensure_topics(client: Client, topics: Mapping[str, TopicSettings]) -> list[s
     there = client.refresh_topics()
     missing = {name: settings for name, settings in topics.items() if name not in there}
     made = _make(client, missing) if missing else []
+    deadline = time.monotonic() + _APPEAR_SECONDS
+    while not missing.keys() <= client.refresh_topics().keys():
+        if time.monotonic() > deadline:
+            raise DeliveryError(f"Kafka at {client.settings.servers}: the topics just made do not appear")
+        time.sleep(0.05)
     _check(client, {name: settings for name, settings in topics.items() if name in there})
     return made
 
