@@ -16,7 +16,7 @@ _CONNECT_SECONDS = 15.0
 _ANSWER_SECONDS = 10.0
 _SETTLE_SECONDS = 60.0  # longer than any transaction lasts
 _LOOK_SECONDS = 0.25
-_PAUSE_SECONDS = 0.05
+_PAUSE_SECONDS = 0.1
 
 _Answer = TypeVar("_Answer")
 
@@ -31,7 +31,7 @@ class Client:
         fixed = [f"kafka: `{name}` cannot be set: {FIXED[name]}" for name in settings.properties if name in FIXED]
         if fixed:
             raise ConfigError(*fixed)
-        self._admin = self.made(AdminClient, settings.admin(self.complaints.hear))
+        self._admin = self._new_admin()
         self._topics: dict[str, int] = {}
         self.cluster_id = self._connect()
 
@@ -130,7 +130,10 @@ class Client:
         return {(place.topic, place.partition): answer.offset for place, answer in answers.items()}
 
     def retried(self, action: Callable[[], _Answer]) -> _Answer:
-        """Return what the action returns: a topic just made, or one whose leader has moved, answers after a while."""
+        """Return what the action returns: a topic just made, or one whose leader has moved, answers after a while.
+
+        A new client asks each time: the old one may ask with what it knows of a leader for ever (librdkafka 2.16).
+        """
         deadline = time.monotonic() + _ANSWER_SECONDS
         while True:
             try:
@@ -141,6 +144,10 @@ class Client:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(_PAUSE_SECONDS)
+                self._admin = self._new_admin()
+
+    def _new_admin(self) -> AdminClient:
+        return self.made(AdminClient, self.settings.admin(self.complaints.hear))
 
     def _connect(self) -> str:
         deadline = time.monotonic() + _CONNECT_SECONDS

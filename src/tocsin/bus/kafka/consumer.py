@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
 from tocsin.bus.kafka.reader import record_of
-from tocsin.errors import ConfigError, ReopenError
+from tocsin.errors import ConfigError, DeliveryError, ReopenError
 from tocsin.event import Record
 from tocsin.flow import Batch
 
@@ -179,19 +179,22 @@ class KafkaConsumer:
         self._on_rebalance()
         try:
             starts = consumer.committed(places, _ANSWER_SECONDS) if places else []
-            for start in starts:
-                if start.error is not None:
-                    raise KafkaException(start.error)
-                if start.offset < 0:  # a new group, or a new partition
-                    start.offset = OFFSET_BEGINNING
-                else:
-                    self._positions[(start.topic, start.partition)] = start.offset
+            for failed in filter(None, (start.error for start in starts)):
+                raise KafkaException(failed)
+            new = [start for start in starts if start.offset < 0]  # a new group, or a new partition
+            firsts = self._client.firsts(new)
+            for start in new:
+                start.offset = firsts[start.topic, start.partition]
+            self._positions |= {(start.topic, start.partition): start.offset for start in starts}
             if self._is_incremental:
                 consumer.incremental_assign(starts)
             else:
                 consumer.assign(starts)
         except KafkaException as error:
             self._problem = ReopenError(self._client.complaints.named(error_of(error), "asking where the group is"))
+            return
+        except DeliveryError as error:
+            self._problem = ReopenError(str(error))
             return
         self.places |= {(start.topic, start.partition) for start in starts}
         if starts:
