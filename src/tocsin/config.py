@@ -174,7 +174,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("produce.start", _instant, "2026-01-12T06:00:00Z", "simulated time of the first event"),
     Setting("produce.speed", _not_negative, "1", "how fast to replay; 10 is ten times as fast, 0 does not wait"),
     Setting("produce.max_gap", _positive, "60", "the longest silence between events of a recording, in seconds"),
-    Setting("produce.name", _text, "", "name under which Kafka keeps where the inputs were left (default: `produce`)"),
+    Setting("produce.name", _text, "", "name under which Kafka keeps where inputs were left (default: its own)"),
     Setting("produce.again", _switch, "false", "read files that are copies of ones already read"),
     Setting("classify.rules", _path, "", "more Sigma rules: files or folders", is_list=True),
     Setting("classify.variables", _path, "", "values of placeholders in your rules: YAML files", is_list=True),
