@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -148,6 +148,11 @@ class Cluster:
             ]
             self._options = ("--initial-controllers", ",".join(voters))
         self.client_properties: dict[str, str] = {}
+
+    def secure(self, options: Sequence[str], client_properties: Mapping[str, str]) -> None:
+        """Say what the data directory is made with, and how clients of these tests get in."""
+        self._options += tuple(options)
+        self.client_properties = dict(client_properties)
 
     @property
     def servers(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from tocsin.bus.kafka.complaints import Complaints, error_of
@@ -34,6 +34,7 @@ class Client:
         self._admin = self._new_admin()
         self._topics: dict[str, int] = {}
         self.cluster_id = self._connect()
+        self.complaints.is_connected = True
 
     def made(self, kind: Callable[[dict[str, Any]], _Answer], properties: Mapping[str, Any]) -> _Answer:
         """Make a client of confluent-kafka. Raises ConfigError: unknown properties, files that are not there."""
@@ -162,8 +163,7 @@ class Client:
                 cause = error_of(error)
             if time.monotonic() > deadline:
                 last = self.complaints.last
-                if last is not None and last.code() != KafkaError._ALL_BROKERS_DOWN:
-                    cause = last
+                cause = last or cause
                 raise DeliveryError(
                     f"Kafka at {self.settings.servers} does not answer: {cause.str()}; is it running, and is"
                     " `security.protocol` the one of its listener?"

@@ -1,6 +1,7 @@
 """Commit on Kafka: outputs, offsets of a group and positions of a source in one transaction."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from random import randrange
 from typing import Any
 
@@ -36,13 +37,14 @@ class Transactions:
         try:
             self._producer.init_transactions(_INIT_SECONDS)
         except KafkaException as error:
-            self._producer.poll(0)
+            self._hear()
             client.complaints.raise_as_ours(error_of(error), "beginning to write")
 
     def close(self) -> None:
         """Let go; what was not committed is aborted by the broker, or by the successor."""
-        self._producer.purge()
-        self._producer.flush(1.0)
+        with suppress(KafkaException):
+            self._producer.purge()
+            self._producer.flush(1.0)
 
     def commit(self, outputs: Outputs, batch: Batch, owner: str, consumer: KafkaConsumer | None) -> None:
         """Raises DeliveryError when it may be tried again, ReopenError when only by a new process or object."""
@@ -101,10 +103,15 @@ class Transactions:
     def _failed(self, raised: KafkaException) -> None:
         """Do what an error of the transaction asks for, and raise ours."""
         error = error_of(raised)
-        self._producer.poll(0)
+        self._hear()
         if error.txn_requires_abort() or (self._undecided is None and not error.fatal()):
             self._abort()
         self._client.complaints.raise_as_ours(error, "committing")
+
+    def _hear(self) -> None:
+        """Let the client say what it has to complain of."""
+        with suppress(KafkaException):  # after a fatal error it says only that
+            self._producer.poll(0)
 
     def _abort(self) -> None:
         self._undecided = None

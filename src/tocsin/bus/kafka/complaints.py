@@ -46,6 +46,7 @@ class Complaints:
         self.where = where
         self._refusal: KafkaError | None = None
         self.last: KafkaError | None = None
+        self.is_connected = False  # before, who connects tells what went wrong
         self._said: dict[int, float] = {}
 
     def hear(self, error: KafkaError) -> None:
@@ -53,8 +54,11 @@ class Complaints:
         if error.code() in _REFUSED:
             self._refusal = self._refusal or error
             return
-        if error.code() != KafkaError._ALL_BROKERS_DOWN or self.last is None:
-            self.last = error
+        if error.code() == KafkaError._ALL_BROKERS_DOWN:  # follows upon its cause
+            return
+        self.last = error
+        if not self.is_connected:
+            return
         now = time.monotonic()
         if now - self._said.get(error.code(), -_SAY_SECONDS) >= _SAY_SECONDS:
             self._said[error.code()] = now

@@ -1,9 +1,14 @@
 """What our Kafka clients are told: our choices, over which the user's librdkafka properties count."""
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+_SILENT = logging.getLogger("librdkafka")
+_SILENT.addHandler(logging.NullHandler())
+_SILENT.propagate = False
 
 MAX_MESSAGE_BYTES = 5 << 20  # output topics allow 4 MiB of value; key and headers come on top
 
@@ -100,7 +105,8 @@ class KafkaSettings:
         return {
             "bootstrap.servers": self.servers,
             "client.id": "tocsin",
-            "log_level": 0,  # what goes wrong is told once, in our words
+            "log_level": 0,  # what goes wrong is told once, in our words,
+            "logger": _SILENT,  # and what is fatal not in others' beside them
             "error_cb": error_cb,
             "socket.keepalive.enable": True,
             "reconnect.backoff.max.ms": 2_000,
