@@ -63,6 +63,9 @@ class Bus(Protocol):
 
     def lag(self, group: str) -> list[PartitionLag]: ...
 
+    def has_readers(self, group: str) -> bool:
+        """Whether any process reads as this group now."""
+
     def groups(self) -> list[str]: ...
 
     def retain(self, now_us: int) -> int: ...

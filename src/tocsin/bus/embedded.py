@@ -223,6 +223,15 @@ class EmbeddedBus:
             for name, partition, committed, end, appended_us in rows
         ]
 
+    def has_readers(self, group: str) -> bool:
+        """Whether any process reads as this group now: a reader holds the locks on its partitions."""
+        for topic, partition in self.committed(group):
+            lock = self.partition_lock(group, topic, partition)
+            if not lock.try_acquire():
+                return True
+            lock.release()
+        return False
+
     def groups(self) -> list[str]:
         return [group for (group,) in self._database.rows("SELECT DISTINCT consumer_group FROM offsets ORDER BY 1")]
 

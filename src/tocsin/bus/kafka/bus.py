@@ -157,11 +157,18 @@ class KafkaBus:
             lags.append(PartitionLag(group, topic, partition, following, end, age))
         return lags
 
+    def has_readers(self, group: str) -> bool:
+        """Whether any process reads as this group now; one that died counts until its session ends."""
+        name = _PREFIX + group
+        described = self._client.ask("describing groups", self._client.admin.describe_consumer_groups([name]))
+        return bool(described[name].members)
+
     def groups(self) -> list[str]:
         """Return our groups."""
         listed = self._client.ask("listing groups", {0: self._client.admin.list_consumer_groups()})[0]
-        names = sorted(group.group_id for group in listed.valid)
-        return [name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)]
+        names = [group.group_id for group in listed.valid]
+        there = {name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX)}
+        return sorted(there.union(self._topics_of))
 
     def retain(self, now_us: int) -> int:  # noqa: ARG002
         """Do nothing: the broker removes what is beyond a topic's retention."""
