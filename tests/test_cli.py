@@ -18,7 +18,10 @@ from tests.command import query, start_tocsin, tocsin
 from tests.rules.writing import rule_text
 from tests.windows_events import flat_lines
 
-_COMMANDS = ("run", "produce", "classify", "store", "maintain", "scan", "stats", "lag", "query", "rules", "config")
+_COMMANDS = (
+    *("run", "produce", "classify", "store", "maintain", "scan", "report"),
+    *("stats", "topics", "lag", "query", "rules", "config"),
+)
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
