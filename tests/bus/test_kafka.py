@@ -1,0 +1,158 @@
+"""What only Kafka can do to a bus: fence, move partitions, remove what was not read, refuse."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from tests.kafka.broker import Cluster
+from tocsin.bus.consumer import ConsumerSettings
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
+from tocsin.errors import ConfigError, DeliveryError, ReopenError
+from tocsin.event import Record
+from tocsin.flow import Batch, TopicSettings
+
+pytestmark = pytest.mark.slow
+
+Connect = Callable[..., KafkaBus]
+
+_SECONDS = 30.0
+
+
+@pytest.fixture
+def connect(kafka: Cluster, tmp_path: Path) -> Iterator[Connect]:
+    """Open one more client, under a name and with properties."""
+    opened: list[KafkaBus] = []
+
+    def open_one(member: str, **properties: str) -> KafkaBus:
+        named = {name.replace("_", "."): value for name, value in properties.items()}
+        bus = KafkaBus(KafkaSettings(kafka.servers, tmp_path / "kafka", named), member)
+        bus.ensure_topics({"raw": TopicSettings(4), "out": TopicSettings(1)}, {})
+        opened.append(bus)
+        return bus
+
+    yield open_one
+    for bus in opened:
+        bus.close()
+    kafka.empty()
+
+
+def _append(bus: KafkaBus, topic: str, *values: bytes) -> None:
+    bus.committer(owner="test").commit({topic: [Record(value) for value in values]}, Batch())
+
+
+def _consumer(bus: KafkaBus, group: str, *topics: str) -> Any:
+    return bus.consumer(group, topics or ("raw",), ConsumerSettings())
+
+
+def _next(reader: Any) -> Batch:
+    deadline = time.monotonic() + _SECONDS
+    while not (batch := reader.read()).records:
+        assert time.monotonic() < deadline, "no records came"
+    assert isinstance(batch, Batch)
+    return batch
+
+
+def _values(bus: KafkaBus, topic: str) -> list[bytes]:
+    return [record.value for partition in bus.ends(topic) for record in bus.read_from(topic, partition, 0, 1000)]
+
+
+def test_a_process_whose_name_another_has_taken_commits_nothing_any_more(connect: Connect) -> None:
+    paused = connect("classify-0")
+    _append(paused, "raw", b"1")
+    batch = _next(_consumer(paused, "fenced"))
+    successor = connect("classify-0")
+    again = _next(_consumer(successor, "fenced"))
+    successor.committer(group="fenced").commit({"out": [Record(b"by the successor")]}, again)
+    with pytest.raises(ReopenError):
+        paused.committer(group="fenced").commit({"out": [Record(b"by the zombie")]}, batch)
+    assert _values(successor, "out") == [b"by the successor"]
+
+
+def test_a_member_whose_partitions_went_to_another_while_it_was_away_commits_nothing(connect: Connect) -> None:
+    fast = {"session_timeout_ms": "6000", "heartbeat_interval_ms": "1000", "max_poll_interval_ms": "6000"}
+    away = connect("away", **fast)
+    _append(away, "raw", b"1")
+    batch = _next(_consumer(away, "moved"))
+    time.sleep(7)  # so long it does not read, as if it were paused
+    other = connect("other")
+    taken = _next(_consumer(other, "moved"))
+    other.committer(group="moved").commit({"out": [Record(b"by the other")]}, taken)
+    with pytest.raises(ReopenError, match=r"shut out|nknown member|generation"):
+        away.committer(group="moved").commit({"out": [Record(b"by the one away")]}, batch)
+    assert _values(other, "out") == [b"by the other"]
+
+
+def test_what_a_dead_writer_left_open_is_not_read_and_holds_up_nobody_once_its_successor_is_there(
+    connect: Connect, kafka: Cluster
+) -> None:
+    dead = connect("writer")
+    _append(dead, "out", b"committed")
+    producer = dead._writer()._producer
+    producer.begin_transaction()
+    producer.produce("out", b"never committed")
+    producer.flush()
+    successor = connect("writer")
+    started = time.monotonic()
+    _append(successor, "out", b"after")
+    successor.settle("out")
+    assert time.monotonic() - started < 5
+    assert _values(successor, "out") == [b"committed", b"after"]
+
+
+def test_records_that_are_gone_unread_are_counted(connect: Connect, kafka: Cluster) -> None:
+    bus = connect("reader")
+    _append(bus, "out", *[b"%d" % n for n in range(10)])
+    first = _consumer(bus, "late", "out")
+    batch = _next(first)
+    bus.committer(group="late").commit({}, Batch(offsets={("out", 0): batch.records[3].offset}))
+    first.close()
+    admin = AdminClient({"bootstrap.servers": kafka.servers})
+    admin.delete_records([TopicPartition("out", 0, batch.records[8].offset)])[TopicPartition("out", 0)].result(10)
+    again = _consumer(connect("reader"), "late", "out")
+    with pytest.raises(ConfigError, match=r"5 records of `out` partition 0 are gone .*offsets 3 to 7.*--reset-offsets"):
+        _next(again)
+
+
+def test_a_topic_that_would_refuse_our_records_is_named_with_the_command_that_mends_it(
+    connect: Connect, kafka: Cluster, tmp_path: Path
+) -> None:
+    admin = AdminClient({"bootstrap.servers": kafka.servers})
+    admin.create_topics([NewTopic("small", 1, 1, config={"max.message.bytes": "1000"})])["small"].result(10)
+    bus = connect("any")
+    with pytest.raises(ConfigError, match=r"`small` takes records of 1,000 bytes.*kafka-configs\.sh --alter"):
+        bus.ensure_topics({"small": TopicSettings(1)}, {})
+
+
+def test_more_copies_than_brokers_are_refused_with_the_setting(kafka: Cluster, tmp_path: Path) -> None:
+    bus = KafkaBus(KafkaSettings(kafka.servers, tmp_path / "kafka", replication=5), "any")
+    with pytest.raises(ConfigError, match=r"set topics\.replication"):
+        bus.ensure_topics({"many": TopicSettings(1)}, {})
+    bus.close()
+
+
+def test_a_broker_that_is_not_there_is_a_delivery_error_with_the_cause(tmp_path: Path) -> None:
+    with pytest.raises(DeliveryError, match=r"does not answer: .*Connection refused"):
+        KafkaBus(KafkaSettings("127.0.0.1:1", tmp_path / "kafka"))
+
+
+def test_the_new_group_protocol_works(connect: Connect) -> None:
+    bus = connect("modern", group_protocol="consumer")
+    _append(bus, "raw", b"1", b"2")
+    reader = _consumer(bus, "kip848")
+    batch = _next(reader)
+    bus.committer(group="kip848").commit({"out": batch.records}, batch)
+    assert _values(bus, "out") == [b"1", b"2"]
+    assert sum(bus.committed("kip848").values()) >= 2
+
+
+def test_a_topic_made_anew_under_its_name_is_another_origin(connect: Connect, kafka: Cluster) -> None:
+    bus = connect("any")
+    before = bus.origin("raw")
+    assert before == connect("other").origin("raw")
+    kafka.empty()
+    assert connect("third").origin("raw") != before
