@@ -46,12 +46,12 @@ def _verdicts(data: Path) -> list[dict[str, Any]]:
 
 
 def test_a_run_gives_the_verdicts_of_the_embedded_bus_record_for_record(tmp_path: Path, cluster: Cluster) -> None:
-    simulated = ("--count", 6000, "--seed", 7, "--hosts", 5)
+    simulated = ("--count", 20_000, "--seed", 7, "--hosts", 5)
     for bus, data in (("file:embedded", "one"), (cluster.url, "two")):
         done = tocsin("run", *simulated, "--bus", bus, "--data", data, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
     one = _verdicts(tmp_path / "one")
-    assert len(one) == 6000
+    assert len(one) == 20_000
     assert sum(row["level"] == "high" for row in one) > 0
     assert _verdicts(tmp_path / "two") == one
 
