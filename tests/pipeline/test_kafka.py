@@ -20,7 +20,8 @@ pytestmark = pytest.mark.slow
 
 _KILLS = 20
 _VERDICTS = (
-    "SELECT event_id, level, rules, tactics, techniques, activity_tactic, alert_ids, host FROM events ORDER BY ALL"
+    "SELECT event_id, event, level, rules, tactics, techniques, activity_tactic, len(alert_ids) AS alerts, host"
+    " FROM events ORDER BY ALL"
 )
 
 
