@@ -2,7 +2,14 @@
 
 import hashlib
 
-from tocsin.dead_letter import DeadLetter, dead_letter_record, read_dead_letter, truncated_dead_letter_record
+from tocsin.dead_letter import (
+    KEPT_BYTES,
+    DeadLetter,
+    dead_letter_of,
+    dead_letter_record,
+    read_dead_letter,
+    truncated_dead_letter_record,
+)
 from tocsin.event import Record
 
 
@@ -52,3 +59,25 @@ def test_a_place_that_is_no_unicode_is_written_with_replacement() -> None:
 
 def test_facts_that_are_not_there_are_empty() -> None:
     assert read_dead_letter(Record(b"raw")) == DeadLetter("", "", "", "", 3, "", b"raw")
+
+
+def test_a_record_of_a_topic_keeps_its_key_and_headers_and_nothing_of_them_poses_as_ours() -> None:
+    headers = (("tocsin.error.reason", b"a claim"), ("agent", b"\xff"), ("tocsin.error.headers", b"0"))
+    record = Record(b"raw", b"key", headers, topic="raw-events", partition=3, offset=17)
+    written = dead_letter_of(record, stage="classify", reason="not_json", detail="d", time_us=5, stamp=b"stamp")
+    letter = read_dead_letter(written)
+    assert (letter.reason, letter.topic, letter.partition, letter.offset) == ("not_json", "raw-events", 3, 17)
+    assert (letter.key, letter.headers, letter.is_whole, letter.place) == (b"key", headers, True, "raw-events/3/17")
+    assert written.header("tocsin") == b"stamp"
+
+
+def test_a_record_with_more_beside_its_bytes_than_can_be_kept_is_known_not_to_be_whole() -> None:
+    record = Record(b"raw", b"key", (("h", b"x" * KEPT_BYTES),), topic="raw-events", partition=0, offset=0)
+    letter = read_dead_letter(dead_letter_of(record, stage="classify", reason="r", detail="d", time_us=5))
+    assert (letter.raw, letter.key, letter.headers, letter.is_whole) == (b"raw", b"", (), False)
+
+
+def test_a_record_above_the_limit_keeps_its_first_bytes() -> None:
+    record = Record(b"x" * 2_000_000, topic="raw-events", partition=0, offset=0)
+    letter = read_dead_letter(dead_letter_of(record, stage="classify", reason="r", detail="d", time_us=5))
+    assert (len(letter.raw), letter.length, letter.is_whole) == (KEPT_BYTES, 2_000_000, False)

@@ -12,6 +12,7 @@ from tocsin import __version__
 from tocsin.commands import (
     classify,
     config,
+    dead_letters,
     lag,
     maintain,
     produce,
@@ -42,7 +43,22 @@ examples:
 
 Each command has examples of its own: tocsin COMMAND --help
 """
-_COMMANDS = (run, produce, classify, store, maintain, scan, report, stats, topics, lag, query, rules, config)
+_COMMANDS = (
+    run,
+    produce,
+    classify,
+    store,
+    maintain,
+    scan,
+    report,
+    stats,
+    topics,
+    lag,
+    dead_letters,
+    query,
+    rules,
+    config,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tocsin {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for module in _COMMANDS:
-        command = add_command(commands, module.__name__.rpartition(".")[2], module)
+        command = add_command(commands, module.__name__.rpartition(".")[2].replace("_", "-"), module)
         command.add_argument("--config", metavar="FILE", help="settings (default: tocsin.toml in the current folder)")
         command.set_defaults(main=module.main)
     return parser

@@ -101,6 +101,13 @@ def _not_negative(text: str) -> float:
     return number
 
 
+def _share(text: str) -> float:
+    share = _not_negative(text)
+    if share > 1:
+        raise ValueError("a number from 0 to 1 is needed")
+    return share
+
+
 def _optional(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: read(text) if text else None
 
@@ -185,6 +192,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("classify.formats", _path, "", "your own log formats: YAML files", is_list=True),
     Setting("classify.timezone", _timezone, "UTC", "time zone of event times that name none"),
     Setting("classify.reload_seconds", _not_negative, "2", "how often your rules are looked at for changes; 0: never"),
+    Setting("classify.max_dead_ratio", _share, "0.8", "share of unreadable records that stops classify; 1: never"),
+    Setting("classify.dead_window", _whole(1), "10000", "records over which that share is taken"),
     Setting("classify.workers", _whole(1, 256), "1", "processes that classify"),
     Setting("scan.workers", _optional(_whole(1, 256)), "", "processes that scan (default: by cores and input)"),
     Setting("store.workers", _whole(1, 256), "1", "processes that store"),

@@ -3,11 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
-from tocsin.event import STAMP_HEADER, Record
+from tocsin.event import MAX_RECORD_BYTES, STAMP_HEADER, Headers, Record
 
 KEPT_BYTES = 64 * 1024  # of a record too large for its topic; its length and hash are kept whole
 
 _PREFIX = "tocsin.error."
+_TOPIC, _PARTITION, _OFFSET, _HEADERS = "topic", "partition", "offset", "headers"
+_CUT = b"cut"  # for the number of headers: what there was beside the bytes was more than KEPT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +23,57 @@ class DeadLetter:
     length: int  # of the whole record, bytes
     sha256: str  # of the whole record, hex
     raw: bytes  # the record, or its first KEPT_BYTES where it was too large
+    topic: str = ""  # that the record was read from; "" for one that came from a file
+    partition: int = -1
+    offset: int = -1
+    key: bytes = b""  # of the record, as it came
+    headers: Headers = ()  # of the record, as they came
+    is_whole: bool = True  # else bytes, key or headers were too large to keep: it cannot be put back
+
+
+def dead_letter_of(
+    record: Record,
+    *,
+    stage: str,
+    reason: str,
+    detail: str,
+    time_us: int,
+    stamp: bytes | None = None,
+    limit: int = MAX_RECORD_BYTES,
+) -> Record:
+    """Make the record for `dead-letters` of a record that was read from a topic: its bytes, key and headers go with it.
+
+    `stamp`: who the record is, where it does not say so itself. Of more than `limit` bytes the first KEPT_BYTES stay.
+    """
+    beside = len(record.key) + headers_bytes(record.headers)
+    is_small = beside <= KEPT_BYTES
+    is_cut = len(record.value) > limit
+    facts = _facts(
+        stage=stage,
+        reason=reason,
+        detail=detail,
+        place=f"{record.topic}/{record.partition}/{record.offset}",
+        length=len(record.value),
+        sha256=hashlib.sha256(record.value).hexdigest(),
+    )
+    facts += (
+        (_PREFIX + _TOPIC, record.topic.encode()),
+        (_PREFIX + _PARTITION, b"%d" % record.partition),
+        (_PREFIX + _OFFSET, b"%d" % record.offset),
+        (_PREFIX + _HEADERS, b"%d" % len(record.headers) if is_small else _CUT),
+    )
+    return Record(
+        record.value[:KEPT_BYTES] if is_cut else record.value,
+        record.key if is_small else b"",
+        facts + _stamp(stamp) + (record.headers if is_small else ()),
+        time_us,
+    )
 
 
 def dead_letter_record(
     *, stage: str, reason: str, detail: str, place: str, raw: bytes, time_us: int, stamp: bytes | None = None
 ) -> Record:
-    """Make the record for `dead-letters`: the original bytes as value, everything else as headers."""
+    """Make the record for `dead-letters` of bytes from a file: they are its value, everything else is in headers."""
     return truncated_dead_letter_record(
         stage=stage,
         reason=reason,
@@ -53,29 +100,54 @@ def truncated_dead_letter_record(
     stamp: bytes | None = None,
 ) -> Record:
     """The same for a record that was never held whole: its first bytes, its length and its hash."""
-    facts = {"stage": stage, "reason": reason, "detail": detail, "place": place}
-    facts |= {"length": str(length), "sha256": sha256}
-    headers = tuple((_PREFIX + name, value.encode("utf-8", "replace")) for name, value in facts.items())
-    if stamp is not None:
-        headers += ((STAMP_HEADER, stamp),)
-    return Record(kept, headers=headers, timestamp_us=time_us)
+    facts = _facts(stage=stage, reason=reason, detail=detail, place=place, length=length, sha256=sha256)
+    return Record(kept, headers=facts + _stamp(stamp), timestamp_us=time_us)
+
+
+def headers_bytes(headers: Headers) -> int:
+    """Return the size of all headers, names and values."""
+    return sum([len(name) + len(value) for name, value in headers])
 
 
 def read_dead_letter(record: Record) -> DeadLetter:
-    """Read a dead letter back from its record; facts that are not there are empty."""
-    facts = {name.removeprefix(_PREFIX): value for name, value in record.headers if name.startswith(_PREFIX)}
+    """Read a dead letter back from its record; facts that are not there are empty.
+
+    A name that comes twice is ours the first time: what follows came with the record, and is only a claim.
+    """
+    facts: dict[str, bytes] = {}
+    for name, value in record.headers:
+        if name.startswith(_PREFIX):
+            facts.setdefault(name.removeprefix(_PREFIX), value)
     text = {name: value.decode("utf-8", "replace") for name, value in facts.items()}
+    kept_headers = _number(text.get(_HEADERS, ""), 0)
+    length = _number(text.get("length", ""), len(record.value))
     return DeadLetter(
         stage=text.get("stage", ""),
         reason=text.get("reason", ""),
         detail=text.get("detail", ""),
         place=text.get("place", ""),
-        length=_length(text.get("length", ""), record),
+        length=length,
         sha256=text.get("sha256", ""),
         raw=record.value,
+        topic=text.get(_TOPIC, ""),
+        partition=_number(text.get(_PARTITION, ""), -1),
+        offset=_number(text.get(_OFFSET, ""), -1),
+        key=record.key,
+        headers=record.headers[max(0, len(record.headers) - kept_headers) :] if kept_headers else (),
+        is_whole=length == len(record.value) and facts.get(_HEADERS) != _CUT,
     )
 
 
-def _length(text: str, record: Record) -> int:
+def _facts(*, stage: str, reason: str, detail: str, place: str, length: int, sha256: str) -> Headers:
+    facts = {"stage": stage, "reason": reason, "detail": detail, "place": place}
+    facts |= {"length": str(length), "sha256": sha256}
+    return tuple((_PREFIX + name, value.encode("utf-8", "replace")) for name, value in facts.items())
+
+
+def _stamp(stamp: bytes | None) -> Headers:
+    return () if stamp is None else ((STAMP_HEADER, stamp),)
+
+
+def _number(text: str, default: int) -> int:
     is_number = text.isdecimal() and len(text) <= 18  # a header may be anybody's
-    return int(text) if is_number else len(record.value)
+    return int(text) if is_number else default

@@ -15,7 +15,8 @@ DEAD_LETTERS = "dead-letters"
 LABELS = "labels"
 STORE_COMMITS = "store-commits"
 
-MAX_RECORD_BYTES = 1 << 20  # of a record on any input topic; output topics allow four times that
+MAX_RECORD_BYTES = 1 << 20  # of a record on any input topic
+MAX_OUTPUT_BYTES = 4 * MAX_RECORD_BYTES  # of a record on any output topic
 
 STAMP_HEADER = "tocsin"
 TRACEPARENT_HEADER = "traceparent"

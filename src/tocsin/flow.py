@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from tocsin.errors import DeliveryError, ReopenError
-from tocsin.event import MAX_RECORD_BYTES, Record
+from tocsin.event import MAX_OUTPUT_BYTES, Record
 
 Outputs = Mapping[str, Sequence[Record]]  # topic -> records to append to it
 TopicPartition = tuple[str, int]
@@ -71,7 +71,7 @@ class TopicSettings:
     partitions: int = 4
     retention_seconds: int = 7 * 86_400
     retention_bytes: int = 4 << 30  # of the whole topic, compressed
-    max_record_bytes: int = 4 * MAX_RECORD_BYTES
+    max_record_bytes: int = MAX_OUTPUT_BYTES
     is_compacted: bool = False  # the newest record of each key is enough
 
 

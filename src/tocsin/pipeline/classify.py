@@ -19,6 +19,7 @@ from tocsin.pipeline.rules import load_rule_set, preparation_of
 from tocsin.pipeline.topology import CLASSIFY_GROUP, installation, open_bus, own_number
 from tocsin.pipeline.warm import warm_cache
 from tocsin.rules.attack import Attack
+from tocsin.stages.breaker import Breaker, BreakerSettings
 from tocsin.stages.classify import Classify, ClassifySettings
 from tocsin.telemetry.meter import StageMeter
 from tocsin.timestamps import clock_us
@@ -39,13 +40,14 @@ def classify(
         if config["classify.reload_seconds"] and (config["classify.rules"] or _other_files(config)):
             step.watch(config["classify.reload_seconds"])
         member = f"classify-{installation(config)}-{number}"
+        breaker = Breaker(step, BreakerSettings(config["classify.max_dead_ratio"], config["classify.dead_window"]))
 
         def once() -> None:
             with closing(open_bus(config, member, meter.rebalanced)) as bus:
                 stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
                 with closing(bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))) as consumer:
                     meter.watch_lag(partial(lag_of_share, config, CLASSIFY_GROUP, consumer))
-                    pump(consumer, step, bus.committer(group=CLASSIFY_GROUP), meter, stop)
+                    pump(consumer, breaker, bus.committer(group=CLASSIFY_GROUP), meter, stop)
 
         opened_anew(once, is_stopped)
 

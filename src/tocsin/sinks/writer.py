@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from tocsin.dead_letter import dead_letter_record
+from tocsin.dead_letter import dead_letter_of
 from tocsin.errors import ConfigError, DecodeError, DeliveryError
-from tocsin.event import DEAD_LETTERS, STAMP_HEADER, STORE_COMMITS, Record
+from tocsin.event import DEAD_LETTERS, MAX_OUTPUT_BYTES, STORE_COMMITS, Record
 from tocsin.flow import Batch, Committer, Outputs
 from tocsin.locks import FileLock
 from tocsin.sinks import layout
@@ -241,12 +241,6 @@ def _parse(last_commit: bytes | None, name: str) -> _Commit:
 
 
 def _dead_letter(record: Record, error: DecodeError, now_us: int) -> Record:
-    return dead_letter_record(
-        stage="store",
-        reason=error.reason,
-        detail=error.detail,
-        place=f"{record.topic}/{record.partition}/{record.offset}",
-        raw=record.value,
-        time_us=now_us,
-        stamp=record.header(STAMP_HEADER),
+    return dead_letter_of(
+        record, stage="store", reason=error.reason, detail=error.detail, time_us=now_us, limit=MAX_OUTPUT_BYTES
     )

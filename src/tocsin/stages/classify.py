@@ -11,13 +11,14 @@ from typing import Any, Protocol
 import orjson
 from xxhash import xxh3_128_hexdigest
 
-from tocsin.dead_letter import dead_letter_record
+from tocsin.dead_letter import dead_letter_of, headers_bytes
 from tocsin.errors import DecodeError
 from tocsin.event import (
     ALERTS,
     CLASSIFIED_EVENTS,
     DEAD_LETTERS,
     EVENT_AT_HEADER,
+    MAX_OUTPUT_BYTES,
     MAX_RECORD_BYTES,
     STAMP_HEADER,
     Event,
@@ -33,7 +34,6 @@ from tocsin.verdict import JudgedRule, Verdict, is_alert, judge
 
 _REMEMBERED_VERDICTS = 20_000
 _REMEMBERED_CHARACTERS = 256  # longer texts are hostile or rare: remembering them would cost memory without bound
-_MAX_OUTPUT_BYTES = 4 * MAX_RECORD_BYTES
 _SIGHTING_SECONDS = 60
 _AT_ONCE = 32  # events in pieces: so many fit into the processor's cache from normalising to encoding
 
@@ -100,7 +100,10 @@ class Classify:
             if stamp is None:
                 origin = _partition_origin(self._settings.origin, record.topic, record.partition)
                 stamp = Stamp(event_id_of(origin, record.offset, record.value), record.timestamp_us)
+            size = len(record.value) + headers_bytes(record.headers)
             try:
+                if size > MAX_RECORD_BYTES:  # compressed it may have passed the topic's own limit
+                    raise DecodeError("too_large", f"{size} bytes are more than the {MAX_RECORD_BYTES} allowed")
                 event = self._normalise(record.value, stamp.ingest_us)
             except DecodeError as error:
                 dead.append(self._dead_letter(record, error.reason, error.detail, stamp))
@@ -133,8 +136,8 @@ class Classify:
             verdict,
         )
         size = len(head) + len(event.json) + 1
-        if size > _MAX_OUTPUT_BYTES:
-            detail = f"its classified form would have {size} bytes; {_MAX_OUTPUT_BYTES} are allowed"
+        if size > MAX_OUTPUT_BYTES:
+            detail = f"its classified form would have {size} bytes; {MAX_OUTPUT_BYTES} are allowed"
             dead.append(self._dead_letter(record, "too_large", detail, Stamp(event_id, ingest_us)))
             return
         key = event.host.encode("utf-8", "replace")
@@ -226,14 +229,8 @@ class Classify:
         )
 
     def _dead_letter(self, record: Record, reason: str, detail: str, stamp: Stamp) -> Record:
-        return dead_letter_record(
-            stage="classify",
-            reason=reason,
-            detail=detail,
-            place=f"{record.topic}/{record.partition}/{record.offset}",
-            raw=record.value,
-            time_us=self._clock_us(),
-            stamp=stamp.packed(),
+        return dead_letter_of(
+            record, stage="classify", reason=reason, detail=detail, time_us=self._clock_us(), stamp=stamp.packed()
         )
 
 

@@ -1,0 +1,28 @@
+"""The options that say which dead letters are meant."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tocsin.commands.options import add_places
+from tocsin.commands.stats import refuse_empty_span, time
+
+if TYPE_CHECKING:
+    from tocsin.pipeline.dead_letters import Selection
+
+
+def add_selection(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("places", nargs="*", metavar="PLACE", help="partition/offset, as `list` shows (default: all)")
+    parser.add_argument("--reason", default="", metavar="CODE", help="those of this reason, such as not_json")
+    parser.add_argument("--stage", choices=("produce", "classify", "store"), default="", help="those of this stage")
+    parser.add_argument("--since", type=time, metavar="TIME", help="those that became dead letters from then on (UTC)")
+    parser.add_argument("--until", type=time, metavar="TIME", help="those before then (UTC)")
+    add_places(parser)
+
+
+def selection_of(parsed: argparse.Namespace) -> "Selection":
+    """Raises ConfigError."""
+    from tocsin.pipeline.dead_letters import Selection, address_of
+
+    refuse_empty_span(parsed)
+    addresses = [address_of(place) for place in parsed.places]
+    return Selection(addresses, parsed.reason, parsed.stage, parsed.since, parsed.until)

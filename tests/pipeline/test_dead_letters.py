@@ -1,0 +1,116 @@
+"""Dead letters are listed, shown and put back, on either bus, with what they came with."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.command import query, tocsin
+from tests.kafka.broker import Cluster
+
+from tocsin.bus.contract import Bus
+from tocsin.bus.embedded import EmbeddedBus
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
+from tocsin.event import Record
+from tocsin.flow import Batch
+
+_EVENT = b'{"EventID":4688,"Channel":"Security","Hostname":"h"}'
+_HEADERS = (("agent", b"\xff\x00"), ("tocsin.error.reason", b"a claim"), ("agent", b"second"))
+
+
+class _Place:
+    """A bus, and the commands on it."""
+
+    def __init__(self, folder: Path, url: str, bus: Bus) -> None:
+        self.folder = folder
+        self.url = url
+        self.bus = bus
+
+    def __call__(self, *arguments: object, code: int = 0, environment: dict[str, str] | None = None) -> str:
+        done = tocsin(*arguments, "--bus", self.url, "--data", "data", cwd=self.folder, environment=environment)
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout if code == 0 else done.stderr
+
+    def put(self, *records: Record) -> None:
+        self.bus.committer(owner="agent").commit({"raw-events": records}, Batch())
+
+    def process(self) -> None:
+        self("classify", "--until-idle", 0.5)
+        self("store", "--until-idle", 0.5)
+
+    def letters(self, *options: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self("dead-letters", "list", "--json", *options))
+        return found
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.slow)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Place]:
+    cluster: Cluster | None = request.getfixturevalue("kafka") if request.param == "kafka" else None
+    url = cluster.url if cluster else f"file:{tmp_path / 'bus'}"
+    made = tocsin("topics", "create", "--bus", url, "--data", "data", "--partitions", 1, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    bus: Bus = EmbeddedBus(tmp_path / "bus")
+    if cluster:
+        bus.close()
+        bus = KafkaBus(KafkaSettings(cluster.servers, tmp_path / "agent"), "agent")
+    yield _Place(tmp_path, url, bus)
+    bus.close()
+    if cluster:
+        cluster.empty()
+
+
+def test_what_could_not_be_read_is_put_back_once_as_it_came(place: _Place) -> None:
+    broken = Record(b"not json \x1b[31m", b"a key", _HEADERS)
+    place.put(broken, Record(_EVENT), Record(b'{"cut'))
+    place.process()
+    first, second = place.letters()
+    assert (first["reason"], first["record"], first["replayed_at"]) == ("not_json", "raw-events/0/0", "")
+    assert place.letters("--stage", "store") == []
+    assert "--yes" in place("dead-letters", "replay", first["place"], code=2)
+    assert "1 records were put back" in place("dead-letters", "replay", first["place"], "--yes")
+    assert "nothing to put back" in place("dead-letters", "replay", first["place"], "--yes")
+    again = [record for record in place.bus.read_from("raw-events", 0, 0, 10) if record.value == broken.value][-1]
+    assert again.key == broken.key
+    came_back = [header for header in again.headers if not header[0].startswith("tocsin-") and header[0] != "tocsin"]
+    assert tuple(came_back) == _HEADERS
+    assert again.header("tocsin-replayed-from") == b"dead-letters/" + first["place"].encode()
+    place.process()
+    assert [each["replayed_at"] != "" for each in place.letters()] == [True, False, False]
+    ids = query(place.folder / "data", "SELECT DISTINCT event_id FROM dead_letters WHERE raw = 'not json \\x1B[31m'")
+    assert len(ids) == 1, "what is put back keeps its id"
+    assert second["place"] != first["place"]
+
+
+def test_what_is_shown_can_do_nothing_to_a_terminal(place: _Place) -> None:
+    place.put(Record(b"\x1b[2J\x9b31m", b"\x1b]0;key\x07", (("na\x1bme", b"\x1bvalue"),)))
+    place.process()
+    shown = place("dead-letters", "show", place.letters()[0]["place"]) + place("dead-letters", "list")
+    assert "\x1b" not in shown and "\x07" not in shown and "\x9b" not in shown
+    assert "\\x1b]0;key\\x07" in shown
+    assert "1b 5b 32 4a 9b 33 31 6d" in shown
+
+
+def test_the_bytes_are_written_as_they_came(place: _Place) -> None:
+    raw = bytes(range(256))
+    place.put(Record(raw))
+    place.process()
+    place("dead-letters", "show", place.letters()[0]["place"], "--raw", "bytes")
+    assert (place.folder / "bytes").read_bytes() == raw
+
+
+def test_a_place_that_holds_none_is_an_error_that_says_where_to_look(place: _Place) -> None:
+    for text in ("0/99", "17"):
+        assert "dead-letters list" in place("dead-letters", "show", text, code=2)
+    assert "is no place" in place("dead-letters", "show", "x/y", code=2)
+
+
+def test_a_topic_of_something_else_stops_classify_and_nothing_of_that_batch_is_committed(place: _Place) -> None:
+    place.put(*[Record(b"<xml/>")] * 300)
+    strict = {"TOCSIN_CLASSIFY_DEAD_WINDOW": "200"}
+    lenient = {**strict, "TOCSIN_CLASSIFY_MAX_DEAD_RATIO": "1"}
+    problem = place("classify", "--until-idle", 0.5, code=2, environment=strict)
+    assert "300 of the last 300 records of `raw-events`" in problem
+    assert place.letters() == []
+    place("classify", "--until-idle", 0.5, environment=lenient)
+    assert len(place.letters()) == 300
