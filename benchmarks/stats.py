@@ -52,7 +52,7 @@ def main() -> None:
 
 _WAYS: dict[str, Sequence[str]] = {
     " --json": ["--json"],
-    " --json of one host": ["--json", "--host", "SRV-0001.harbor.example"],
+    " --json of one host": ["--json", "--host", "srv-0001.harbor.example"],
     ", tables and picture": [],
 }
 

@@ -18,8 +18,9 @@ def test_the_notebook_shows_the_statistics_of_a_simulated_run(tmp_path: Path) ->
     run = [sys.executable, "-m", "tocsin", "run", "--data", str(data), "--count", "20000"]
     subprocess.run(run, check=True, capture_output=True)
     execute = [str(Path(sys.executable).with_name("jupyter-execute")), "--output", str(shown), str(_NOTEBOOK)]
-    environment = os.environ | {"TOCSIN_DATA": str(data), "IPYTHONDIR": str(tmp_path)}
-    ended = subprocess.run(execute, env=environment, capture_output=True, text=True)
+    checkout = _NOTEBOOK.parents[1]
+    environment = os.environ | {"TOCSIN_DATA": os.path.relpath(data, checkout), "IPYTHONDIR": str(tmp_path)}
+    ended = subprocess.run(execute, cwd=checkout, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr[-4000:]
     outputs = [output for cell in json.loads(shown.read_text())["cells"] for output in cell.get("outputs", ())]
     kinds = Counter(kind for output in outputs for kind in output.get("data", {}))

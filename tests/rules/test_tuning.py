@@ -66,9 +66,12 @@ def test_the_last_file_counts_and_exceptions_add_up(rules: Path) -> None:
     ("tuning", "error"),
     [
         ("absent: {level: low}", "0.yml:1: there is no rule 'absent' here"),
-        (f"\n{FIRST}: {{level: worst}}", "0.yml:2: level 'worst' of"),
-        (f"{FIRST}: {{enabled: 'no'}}", "0.yml:1: 'enabled' of"),
-        (f"{FIRST}: {{levl: low}}", "0.yml:1: '11111111-1111-4111-8111-111111111111' needs one or more of"),
+        (f"\n{FIRST}: {{level: worst}}", f"0.yml:2: of '{FIRST}': level 'worst' is none of"),
+        (f"{FIRST}: {{enabled: 'no'}}", f"0.yml:1: of '{FIRST}': 'enabled' must be"),
+        (
+            f"{FIRST}: {{levl: low, level: worst}}",
+            f"0.yml:1: of '{FIRST}': 'levl' is none of level, enabled, except; level",
+        ),
         (f"{FIRST}: low", "0.yml:1: '11111111-1111-4111-8111-111111111111' needs one or more of"),
         (f"{FIRST}: {{except: {{User|containz: x}}}}", "0.yml:1: Unknown modifier 'containz'"),
         ("- a", "0.yml:1: must be a map"),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -166,7 +167,21 @@ def test_times_move_and_are_written_as_they_were(before: str, after: str) -> Non
         r'{"a": "say \"2019-02-13T18:01:41Z\", then"}',  # a text in a text
         '{"a": "1601-01-01T00:00:00Z", "b": "2019-02-31T00:00:00Z", "c": "9999-12-31T23:59:59Z"}',
         '{"a": 1550080999, "b": 1150080901593, "c": 15500809015}',  # numbers, but not this time
+        '{"a": "at 1550080901, then"}',  # a part of a text
     ],
 )
 def test_nothing_else_moves(raw: str) -> None:
     assert shifted(raw.encode(), RECORDED_US, 90_000 * SECOND).decode() == raw
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('{"EventTime":"2019-02-13 19:01:41"}', '{"EventTime":"2019-08-13 20:01:41"}'),
+        ('{"UtcTime":"2019-02-13 18:01:41.593"}', '{"UtcTime":"2019-08-13 18:01:41.593"}'),
+        ('{"SystemTime":"2019-02-13T18:01:41Z"}', '{"SystemTime":"2019-08-13T18:01:41Z"}'),
+    ],
+)
+def test_a_clock_of_a_zone_with_summer_time_shows_what_it_would_have_shown(before: str, after: str) -> None:
+    half_a_year = 181 * 86_400 * SECOND
+    assert shifted(before.encode(), RECORDED_US, half_a_year, ZoneInfo("Europe/Berlin")).decode() == after

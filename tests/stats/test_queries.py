@@ -109,6 +109,7 @@ def test_alerts_of_one_rule_on_one_host_in_one_minute_are_one_sighting() -> None
         (Filters(until=datetime(2026, 1, 12, 7)), 1, 1),
         (Filters(since=datetime(2026, 1, 12, 9, tzinfo=timezone(timedelta(hours=2)))), 3, 2),
         (Filters(host="ws-2"), 2, 2),
+        (Filters(host="WS-2"), 2, 2),
         (Filters(host="ws-2' OR 1=1 --"), 0, 0),
         (Filters(min_level="high"), 4, 2),
         (Filters(min_level="critical", host="ws-2", since=datetime(2026, 1, 12, 8)), 1, 1),

@@ -48,11 +48,11 @@ def test_an_empty_store_is_printed_with_noughts() -> None:
 
 
 def test_hostile_text_reaches_the_terminal_harmless_and_is_no_markup() -> None:
-    hostile = "[red]a\x1b[2J\u202eb\u061c\n\x9b"
+    hostile = "[red]a\x1b[2j\u202eb\u061c\n\x9b"
     alerts = [alert("2026-01-12 06:00", hostile, hostile, user=hostile, title=hostile, tactics=[hostile])]
     store = store_of([event("2026-01-12 06:00", hostile, format=hostile)], alerts, [hostile])
     printed = _printed(read_statistics(store, TACTICS, Filters(host=hostile)))
-    shown = r"[red]a\x1b[2J\u202eb\u061c\x0a\x9b"
+    shown = r"[red]a\x1b[2j\u202eb\u061c\x0a\x9b"
     assert printed.count(shown) == 8  # host filter, format, reason, tactic twice, rule, host, user
     assert not set("\x1b\u202e\u061c\x9b") & set(printed)
 

@@ -193,7 +193,7 @@ class EmbeddedBus:
         if not lock.acquire_within(_OWNER_SECONDS):
             raise ConfigError(
                 f"group `{group}` of bus `{self._folder}` is owned by the process with pid {lock.holder()};"
-                " stop that one first, or give it more --workers"
+                " stop that one first"
             )
         return lock
 

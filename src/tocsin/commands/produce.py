@@ -72,7 +72,7 @@ def add_simulator(parser: argparse.ArgumentParser) -> None:
 def refuse_without_effect(parsed: argparse.Namespace) -> None:
     """Raise ConfigError for options that mean nothing beside the others: a word may have been forgotten."""
     if parsed.follow and not parsed.input:
-        raise ConfigError("--follow needs --input: without it events are simulated")
+        raise ConfigError("--follow needs --input: it is files that can be followed")
     if parsed.input and parsed.replay:
         raise ConfigError("--input reads files as they are, --replay plays them again: leave out one of them")
     for_replay = [flag for name, flag in _OF_REPLAY.items() if getattr(parsed, f"produce.{name}") is not None]

@@ -61,22 +61,15 @@ def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
     refuse_empty_span(parsed)
     from tocsin.pipeline.coverage import write_fired_layer
-    from tocsin.pipeline.labels import read_labels
+    from tocsin.pipeline.labels import labels_of
     from tocsin.pipeline.reading import open_existing_store
     from tocsin.pipeline.statistics import draw, statistics_of
-    from tocsin.pipeline.topology import existing_bus
     from tocsin.stats.statistics import Filters
     from tocsin.stats.tables import as_json, print_statistics
 
     store = open_existing_store(config)
     filters = (parsed.since, parsed.until, parsed.host, parsed.min_level)
     statistics = statistics_of(store, Filters(*filters))
-    if parsed.json:
-        import orjson
-
-        sys.stdout.buffer.write(plain_json(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2)) + b"\n")
-    else:
-        print_statistics(statistics)
     if parsed.navigator:
         write_fired_layer(store, Filters(*filters), parsed.navigator)
         print(f"layer: {parsed.navigator}", file=sys.stderr)
@@ -85,8 +78,12 @@ def main(parsed: argparse.Namespace) -> int:
     is_whole = filters == (None, None, None, None)
     path = parsed.output or (config.data / "statistics.png" if is_whole and not parsed.json else None)
     if path:
-        bus = existing_bus(config)
-        draw(statistics, list(read_labels(bus)), path)
-        bus.close()
+        draw(statistics, labels_of(config), path)
         print(f"picture: {path}", file=sys.stderr)
+    if parsed.json:  # last: its reader may stop reading
+        import orjson
+
+        sys.stdout.buffer.write(plain_json(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2)) + b"\n")
+    else:
+        print_statistics(statistics)
     return 0

@@ -10,6 +10,8 @@ from tocsin.pipeline.reading import open_existing_store
 from tocsin.pipeline.run import RunOutcome
 from tocsin.pipeline.statistics import draw, statistics_of
 from tocsin.pipeline.summary import (
+    MISSED,
+    NOT_STORED,
     OUTCOMES,
     AttackStep,
     StageCost,
@@ -28,6 +30,7 @@ from tocsin.telemetry.meter import read_figures
 _BENIGN_SHOWN = 5
 _TITLE_WIDTH = 40
 _NOTES_SHOWN = 20
+_MEASURED_RECORDS = 10_000
 
 
 def print_summary(config: Config, outcome: RunOutcome, *, is_simulated: bool) -> None:
@@ -85,18 +88,19 @@ def _tactics(detections: Mapping[str, int], activity: Mapping[str, int], names: 
 def _attacks(steps: Sequence[AttackStep]) -> None:
     """Say of each simulated attack how many of its steps raised an alert, and name those that no rule saw."""
     _section("Simulated attacks (labels.jsonl)")
-    print(f"  {'':42} {'steps':>7}" + "".join(f" {word:>{len(word) + 3}}" for word in OUTCOMES))
+    words = (*OUTCOMES, NOT_STORED) if any(step.outcome == NOT_STORED for step in steps) else OUTCOMES
+    print(f"  {'':42} {'steps':>7}" + "".join(f" {word:>{len(word) + 3}}" for word in words))
     attacks: dict[str, Counter[str]] = {}
     for step in steps:
         attacks.setdefault(step.scenario, Counter())[step.outcome] += 1
     attacks["all"] = sum(attacks.values(), Counter())
     for name, outcomes in attacks.items():
-        counts = "".join(f" {outcomes[word]:{len(word) + 3},}" for word in OUTCOMES)
+        counts = "".join(f" {outcomes[word]:{len(word) + 3},}" for word in words)
         print(f"  {name:42} {outcomes.total():7,}{counts}")
     missed = Counter(
         f"missed: {step.scenario}, step {step.step}, {step.title} [{step.technique}]"
         for step in steps
-        if step.outcome == OUTCOMES[-1]
+        if step.outcome == MISSED
     )
     for sentence, times in missed.items():
         print(f"  {sentence}" + (f" ({times} times)" if times > 1 else ""))
@@ -109,15 +113,19 @@ def _benign(counts: Mapping[str, int]) -> None:
 
 
 def _speed(outcome: RunOutcome, costs: Sequence[StageCost]) -> None:
+    """Say how fast it was; the cost of an event only where there were enough of them to outweigh the start."""
+    measured = [cost for cost in costs if cost.records >= _MEASURED_RECORDS]
+    if not outcome.new_events and not measured:
+        return
     _section("Speed")
-    if outcome.new_events and outcome.seconds:
+    if outcome.new_events and outcome.seconds and not outcome.was_stopped:
         _line("events a second, end to end", f"{outcome.new_events / outcome.seconds:,.0f}")
         _line("seconds, first event to all stored", f"{outcome.seconds:.1f}")
         _line("seconds to start the stages", f"{outcome.start_seconds:.1f}")
     for percent, latency in outcome.latency_seconds.items():
         if latency is not None:
             _line(f"produced to stored, p{percent}", f"{latency * 1000:,.0f} ms")
-    for cost in costs:
+    for cost in measured:
         parts = ", ".join(f"{part} {us:.1f}" for part, us in cost.parts_us.items() if part != "wait" and us >= 0.05)
         print(f"  {cost.stage:10} {cost.cpu_us:6.1f} µs of CPU an event (wall: {parts})")
 

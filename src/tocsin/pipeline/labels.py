@@ -1,13 +1,21 @@
 """The labels of simulated attacks: read from their topic, written to a file beside the store."""
 
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from tocsin.bus.contract import Bus
+from tocsin.config import Config
+from tocsin.errors import DeliveryError
 from tocsin.event import LABELS
+from tocsin.pipeline.topology import existing_bus, has_bus
+
+log = logging.getLogger(__name__)
 
 _READ_AT_ONCE = 10_000
 
@@ -19,12 +27,41 @@ class Label(msgspec.Struct, frozen=True):
     time: str
     host: str
     scenario: str
-    run: str  # which running of the scenario
+    run: str  # which playing of the scenario, in which simulation
     step: int
     title: str
     tactic: str
     technique: str
     detectable: str  # "event", or "correlation": no single event shows it
+
+
+class Played(Protocol):
+    """Something of one playing of a scenario."""
+
+    @property
+    def scenario(self) -> str: ...
+
+    @property
+    def run(self) -> str: ...
+
+
+def labels_of(config: Config) -> Sequence[Label]:
+    """Return all labels; none where there is a store alone, or the bus does not answer: they are only marks."""
+    if not has_bus(config):
+        return ()
+    try:
+        with closing(existing_bus(config)) as bus:
+            return list(read_labels(bus))
+    except DeliveryError as error:
+        log.warning("Simulated attacks are not marked: %s", error)
+        return ()
+
+
+def names_of(labels: Sequence[Label]) -> Callable[[Played], str]:
+    """Return what names each attack: its scenario, or its run where a scenario was played more than once."""
+    runs = {(label.scenario, label.run) for label in labels}
+    is_repeated = len(runs) > len({scenario for scenario, _ in runs})
+    return lambda played: played.run if is_repeated else played.scenario
 
 
 def read_labels(bus: Bus) -> Iterator[Label]:

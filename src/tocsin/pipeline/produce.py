@@ -94,7 +94,12 @@ def _replay(
             return None
         return None if event.time_source == "ingest" else event.time_us
 
-    settings = ReplaySettings(tuple(map(str, recordings)), config["produce.speed"], config["produce.max_gap"])
+    settings = ReplaySettings(
+        tuple(map(str, recordings)),
+        config["produce.speed"],
+        config["produce.max_gap"],
+        timezone=config["classify.timezone"],
+    )
     replay = ReplaySource(settings, positions, time_of, clock_us)
 
     def notes() -> list[str]:

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 import duckdb
 
 from tocsin.config import Config
-from tocsin.pipeline.labels import Label, read_labels
+from tocsin.pipeline.labels import Label, labels_of, names_of
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.reading import open_existing_store
 from tocsin.pipeline.reasons import Reasons
 from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
 from tocsin.pipeline.statistics import spans_of, statistics_of
 from tocsin.pipeline.summary import attack_steps, dead_letters_by_cause, events_without_time
-from tocsin.pipeline.topology import existing_bus, has_bus
 from tocsin.rules.attack import Attack
 from tocsin.rules.progress import OnProgress, unseen
 from tocsin.stats.report.findings import Limits, Mark, Matrix, Simulated, Step, Technique, Wording
@@ -38,7 +37,7 @@ def report_of_store(
     )
     statistics = statistics_of(store, filters)
     findings = read_findings(store, filters, limits, lambda done, total: on_progress("events of alerts", done, total))
-    labels = [label for label in _labels(config) if _is_meant(label, filters)]
+    labels = [label for label in labels_of(config) if _is_meant(label, filters)]
     return write_page(
         Report(
             wording=_WORDING,
@@ -67,39 +66,22 @@ def matrix_of(attack: Attack) -> Matrix:
     return Matrix(attack.version, attack.copyright, {tactic.id: tactic.name for tactic in attack.tactics}, techniques)
 
 
-def _labels(config: Config) -> Sequence[Label]:
-    if not has_bus(config):  # a store alone
-        return ()
-    bus = existing_bus(config)
-    try:
-        return list(read_labels(bus))
-    finally:
-        bus.close()
-
-
 def _is_meant(label: Label, filters: Filters) -> bool:
     time = datetime.fromisoformat(label.time)
     return (
-        (filters.host is None or label.host.lower() == filters.host.lower())
+        (filters.host is None or label.host.lower() == filters.host)
         and (filters.since_utc is None or time >= filters.since_utc)
         and (filters.until_utc is None or time < filters.until_utc)
     )
 
 
 def _simulated(store: duckdb.DuckDBPyConnection, labels: Sequence[Label]) -> Simulated:
-    runs = {(label.scenario, label.run) for label in labels}
-    is_repeated = len(runs) > len({scenario for scenario, _ in runs})
-    marks = {
-        label.event_id: Mark(label.run if is_repeated else label.scenario, label.step, label.title, label.technique)
-        for label in labels
-    }
+    name = names_of(labels)
+    marks = {label.event_id: Mark(name(label), label.step, label.title, label.technique) for label in labels}
     steps = [
-        Step(
-            step.run if is_repeated else step.scenario, step.step, step.title, step.technique, step.outcome,
-            step.is_detected,
-        )
+        Step(name(step), step.step, step.title, step.technique, step.outcome, step.is_detected)
         for step in (attack_steps(store, labels) if labels else ())
-    ]  # fmt: skip
+    ]
     return Simulated(marks, steps)
 
 

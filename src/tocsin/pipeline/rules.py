@@ -121,6 +121,8 @@ def _no_collection() -> Iterator[None]:
 
 
 def _no_rule(paths: Sequence[Path]) -> ConfigError:
+    if not paths:
+        return ConfigError("rules: there are none: give some with --rules, or leave out --no-builtin")
     return ConfigError(f"rules: there is no Sigma rule in {', '.join(f'`{path}`' for path in paths)}")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from tocsin.pipeline.labels import Label
+from tocsin.pipeline.labels import Label, names_of
 from tocsin.rules.attack import Attack
 from tocsin.stats.labels import LabelSpan, label_spans
 from tocsin.stats.queries import read_statistics
@@ -27,8 +27,5 @@ def draw(statistics: Statistics, labels: Sequence[Label], path: Path) -> None:
 
 def spans_of(labels: Sequence[Label]) -> list[LabelSpan]:
     """Name each attack by its scenario; by its run, where a scenario runs more than once."""
-    runs = {(label.scenario, label.run) for label in labels}
-    is_repeated = len(runs) > len({scenario for scenario, _ in runs})
-    return label_spans(
-        (label.run if is_repeated else label.scenario, datetime.fromisoformat(label.time)) for label in labels
-    )
+    name = names_of(labels)
+    return label_spans((name(label), datetime.fromisoformat(label.time)) for label in labels)

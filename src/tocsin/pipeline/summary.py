@@ -13,8 +13,11 @@ _LABELLED = "SEMI JOIN (SELECT unnest($ids) AS event_id) USING (event_id)"
 _ALERTING = f"SELECT DISTINCT event_id FROM alerts {_LABELLED}"  # noqa: S608  texts of our own
 _SEEN = f"SELECT DISTINCT event_id FROM events {_LABELLED} WHERE basis = 'detection'"  # noqa: S608
 
+_STORED = f"SELECT DISTINCT event_id FROM events {_LABELLED}"  # noqa: S608
+
 # Below alert: a rule saw it, of a level below that of alerts. For correlation: no single event shows it.
-OUTCOMES = ("detected", "below alert", "for correlation", "missed")
+DETECTED, BELOW_ALERT, FOR_CORRELATION, MISSED = OUTCOMES = ("detected", "below alert", "for correlation", "missed")
+NOT_STORED = "not stored yet"
 
 
 @dataclass(frozen=True)
@@ -29,15 +32,18 @@ class AttackStep:
     detectable: str  # "event", or "correlation": no single event shows it
     is_detected: bool  # one of its events raised an alert
     is_seen: bool  # a rule below the alert level matched one of its events
+    is_stored: bool  # all of its events are: before, nobody can say that it was missed
 
     @property
     def outcome(self) -> str:
-        """Return one of OUTCOMES."""
+        """Return one of OUTCOMES, or NOT_STORED."""
         if self.is_detected:
-            return OUTCOMES[0]
+            return DETECTED
+        if not self.is_stored:
+            return NOT_STORED
         if self.is_seen:
-            return OUTCOMES[1]
-        return OUTCOMES[2] if self.detectable == "correlation" else OUTCOMES[3]
+            return BELOW_ALERT
+        return FOR_CORRELATION if self.detectable == "correlation" else MISSED
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,7 @@ def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> l
     labels = list(labels)
     alerting = _ids(store, _ALERTING, labels)
     seen = _ids(store, _SEEN, labels)
+    stored = _ids(store, _STORED, labels)
     events: dict[tuple[str, str, int], list[Label]] = defaultdict(list)
     for label in labels:
         events[(label.scenario, label.run, label.step)].append(label)
@@ -86,6 +93,7 @@ def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> l
             detectable=labelled[0].detectable,
             is_detected=any(label.event_id in alerting for label in labelled),
             is_seen=any(label.event_id in seen for label in labelled),
+            is_stored=all(label.event_id in stored for label in labelled),
         )
         for key, labelled in sorted(events.items())
     ]

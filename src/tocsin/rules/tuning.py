@@ -41,9 +41,7 @@ def tuned(
         try:
             rule = by_name.get(named)
             if rule is None:
-                raise RuleError(
-                    f"{entry.path}:{entry.line}", f"there is no rule '{named}' here: give its id or its name"
-                )
+                raise RuleError(f"{entry.path}:{entry.line}", _no_rule(named, rules))
             _refuse_wrong(entry, named)
             if "except" in entry.content:
                 exceptions.append(_exception(rule, entry, attack, preparation_for(rule)))
@@ -78,14 +76,23 @@ def _entries(path: Path, errors: list[RuleError]) -> list[tuple[str, Document]]:
 
 
 def _refuse_wrong(entry: Document, named: str) -> None:
-    """Raise RuleError for what cannot be meant."""
-    place, content = f"{entry.path}:{entry.line}", entry.content
-    if not isinstance(content, dict) or not content or content.keys() - set(_KEYS):
-        raise RuleError(place, f"'{named}' needs one or more of {', '.join(_KEYS)}, and nothing else")
+    """Raise RuleError with all that cannot be meant."""
+    content = entry.content
+    if not isinstance(content, dict) or not content:
+        raise RuleError(f"{entry.path}:{entry.line}", f"'{named}' needs one or more of {', '.join(_KEYS)}")
+    problems = [f"'{key}' is none of {', '.join(_KEYS)}" for key in content if key not in _KEYS]
     if content.get("level", LEVELS[0]) not in LEVELS:
-        raise RuleError(place, f"level '{content['level']}' of '{named}' is none of {', '.join(LEVELS)}")
+        problems.append(f"level '{content['level']}' is none of {', '.join(LEVELS)}")
     if not isinstance(content.get("enabled", True), bool):
-        raise RuleError(place, f"'enabled' of '{named}' must be true or false")
+        problems.append("'enabled' must be true or false")
+    if problems:
+        raise RuleError(f"{entry.path}:{entry.line}", f"of '{named}': {'; '.join(problems)}")
+
+
+def _no_rule(named: str, rules: Sequence[Rule]) -> str:
+    ids = [rule.id for rule in rules if rule.title == named]
+    advice = f"that is a title: give the id {' or '.join(ids)}" if ids else "give its id; `tocsin rules list` shows it"
+    return f"there is no rule '{named}' here: {advice}"
 
 
 def _with_level(rule: Rule, level: str) -> Rule:

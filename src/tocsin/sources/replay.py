@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, tzinfo
 
 from tocsin.errors import ConfigError
 from tocsin.event import DEAD_LETTERS, Record, id_of_file_record, stamped
@@ -28,6 +29,7 @@ class ReplaySettings:
     speed: float = 1.0  # 10 is ten times as fast; 0 waits for nothing
     max_gap_seconds: float = 60.0  # a longer silence is cut to this
     batch_size: int = 1000  # records handed on at a time
+    timezone: tzinfo = UTC  # of recorded times that name none
 
 
 class ReplaySource:
@@ -111,7 +113,7 @@ class ReplaySource:
             self.without_time += 1
         else:
             self._due_us, shift_us = self._score.place(file, time_us, now_us)
-            raw = shifted(raw, time_us, shift_us)
+            raw = shifted(raw, time_us, shift_us, self._settings.timezone)
         event_id = event_id_of(self._origin, 0, id_of_file_record(record))
         return stamped(raw, event_id, max(now_us, self._due_us), is_replayed=True)
 

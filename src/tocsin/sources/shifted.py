@@ -1,35 +1,39 @@
 """Move the times that stand in an event's JSON, and change nothing else of it."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
-# A whole string value, not a key: 2019-02-13T18:01:41.593830300Z, 2019-02-13 18:01:41.593, ... UTC, ... +02:00.
+# A whole string value, not a key: 2019-02-13T18:01:41.593830300Z, 2019-02-13 18:01:41.593, ... UTC, ... +02:00. What
+# stands under a name such as CreationUtcTime is UTC whatever the zone of the log.
 _TEXT = re.compile(
-    rb'(?<!\\)"(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d| UTC)?"(?=\s*[,}\]])'
+    rb'(UtcTime"\s*:\s*)?(?<!\\)"(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d| UTC)?"'
+    rb"(?=\s*[,}\]])"
 )
-_NUMBER = re.compile(rb"(?<=[:\[,\s\"])([12]\d{9}(?:\.\d{1,9})?|[12]\d{12}|[12]\d{15}|[12]\d{18})(?=\"?\s*[,}\]])")
+_NUMBER = re.compile(rb'([:\[,]\s*"?)([12]\d{9}(?:\.\d{1,9})?|[12]\d{12}|[12]\d{15}|[12]\d{18})(?="?\s*[,}\]])')
 
 _FIRST_YEAR = 1980  # earlier ones say "never": 1601 and 1970 are zero in two ways of counting
 _NEAR_US = 1_000_000
 
 
-def shifted(raw: bytes, time_us: int, shift_us: int) -> bytes:
+def shifted(raw: bytes, time_us: int, shift_us: int, zone: tzinfo = UTC) -> bytes:
     """Return an event's JSON with its times `shift_us` later, as long and as exact as they were written.
+
+    `zone`: of times that name none; where it has summer time, clocks of another season stand elsewhere.
 
     Times are whole string values in ISO 8601's order, and numbers since 1970 (seconds to nanoseconds) within a second
     of the event's own, `time_us`. Years before 1980 stand for "never" and stay, as do times that would leave year 9999.
     """
     delta = timedelta(microseconds=shift_us)
-    raw = _TEXT.sub(lambda found: _later_text(found, delta), raw)
-    return _NUMBER.sub(lambda found: _later_number(found[0], time_us, shift_us), raw)
+    raw = _TEXT.sub(lambda found: _later_text(found, delta, zone), raw)
+    return _NUMBER.sub(lambda found: found[1] + _later_number(found[2], time_us, shift_us), raw)
 
 
-def _later_text(found: re.Match[bytes], delta: timedelta) -> bytes:
-    day, between, clock, fraction, zone = found.groups()
+def _later_text(found: re.Match[bytes], delta: timedelta, zone: tzinfo) -> bytes:
+    name, day, between, clock, fraction, written_zone = found.groups()
     digits = (fraction or b"").decode()
     try:
         moment = datetime.fromisoformat(f"{day.decode()}T{clock.decode()}.{digits[:6]:0<6}")
-        later = moment + delta
+        later = moment + delta if name or written_zone else _later_in(zone, moment, delta)
     except (ValueError, OverflowError):  # 2019-02-31, or beyond year 9999
         return found[0]
     if moment.year < _FIRST_YEAR:
@@ -37,7 +41,12 @@ def _later_text(found: re.Match[bytes], delta: timedelta) -> bytes:
     written = later.isoformat(between.decode(), "microseconds") + digits[6:]
     without_fraction, _, exact = written.partition(".")
     fraction_text = f".{exact[: len(digits)]}" if digits else ""
-    return f'"{without_fraction}{fraction_text}{(zone or b"").decode()}"'.encode()
+    return (name or b"") + f'"{without_fraction}{fraction_text}{(written_zone or b"").decode()}"'.encode()
+
+
+def _later_in(zone: tzinfo, moment: datetime, delta: timedelta) -> datetime:
+    """Add to what a clock of that zone showed."""
+    return (moment.replace(tzinfo=zone).astimezone(UTC) + delta).astimezone(zone).replace(tzinfo=None)
 
 
 def _later_number(text: bytes, time_us: int, shift_us: int) -> bytes:

@@ -13,7 +13,7 @@ from tocsin.stats.time_axis import TimeAxis, time_axis
 from tocsin.verdict import LEVELS
 
 # Clocks that were never set and forged times lie anywhere in years 1 to 9999; no calendar arithmetic at its ends.
-_FIRST_TIME = datetime(1601, 1, 1, tzinfo=UTC)
+_FIRST_TIME = datetime(1980, 1, 1, tzinfo=UTC)  # earlier ones say "never": zero in some way of counting
 _LAST_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 _LEAST_MARGIN = timedelta(hours=1)
 _EVERYTHING = Filters()

@@ -18,8 +18,12 @@ class Filters:
 
     since: datetime | None = None  # events from then on
     until: datetime | None = None  # events before then
-    host: str | None = None  # events of this host, as it is written in them
+    host: str | None = None  # events of this host, in capitals or not
     min_level: str | None = None  # alerts of that level or above; events and activity are counted all the same
+
+    def __post_init__(self) -> None:
+        if self.host is not None:
+            object.__setattr__(self, "host", self.host.lower())  # as normalised events have it
 
     @property
     def levels(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def test_labels_say_where_and_when_their_event_was() -> None:
         record = by_id[label["event_id"]]
         assert label["time"] == time_of(record)
         assert label["host"] == record.key.decode()
-        assert label["run"] == f"{label['scenario']}-1"
+        assert label["run"].startswith(f"{label['scenario']}-1@")
         assert label["detectable"] in ("event", "correlation")
 
 
@@ -86,7 +86,7 @@ def test_the_attacks_are_spread_over_the_day_of_a_default_run() -> None:
 @pytest.mark.parametrize("hosts", [5, 50, 500, 3_000])
 def test_twenty_thousand_events_hold_one_whole_attack(hosts: int) -> None:
     labels = labels_of(run(SimulatorSettings(count=20_000, hosts=hosts))[1])
-    steps = {label["step"] for label in labels if label["run"] == "phish-to-credentials-1"}
+    steps = {label["step"] for label in labels if label["run"].startswith("phish-to-credentials-1@")}
     assert steps == set(range(1, len(SCENARIOS["phish-to-credentials"].moves) + 1))
 
 
@@ -145,3 +145,11 @@ def test_some_honest_events_look_like_an_attack() -> None:
     assert 0 < honest["psexec"] < 100
     assert 0 < honest["shadow copies"] < 100
     assert 0 < honest["scanner"] < 500
+
+
+def test_two_simulations_play_attacks_that_nothing_takes_for_one() -> None:
+    runs = [
+        {label["run"] for label in labels_of(run(SimulatorSettings(count=20_000, seed=seed))[1])} for seed in (1, 2)
+    ]
+    assert runs[0] and runs[1]
+    assert runs[0].isdisjoint(runs[1])

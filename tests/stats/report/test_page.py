@@ -26,7 +26,7 @@ def test_a_page_has_limits_and_says_what_it_left_out() -> None:
 def test_a_page_stays_small_enough_for_a_browser_whatever_the_events() -> None:
     alerts = [alert(f"08:0{number}", event="x" * 1001) for number in range(5)]
     page = page_of(alerts, Limits(page_bytes=3000, event_bytes=1000))
-    assert (page.count('class="alert"'), page.count("cut at 1,000 bytes")) == (3, 3)
+    assert (page.count('class="alert"'), page.count("\n… cut at 1,000 bytes")) == (3, 3)
     assert "3 are listed, 2 more are not" in page
     assert page.count("the event is too long to be looked at here") == 3
 

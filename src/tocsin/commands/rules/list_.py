@@ -49,7 +49,7 @@ def main(parsed: argparse.Namespace) -> int:
     for rule in rule_set.rules:
         kind = "baseline" if rule.is_baseline else rule.level
         origin = f"{plain(rule.author, 30) or '-':30} {plain(rule.license, 26) or '-':26}"
-        print(f"{kind:14} {plain(rule.title, 70):70} {origin} {' '.join(rule.techniques)}")
+        print(f"{rule.id:36} {kind:14} {plain(rule.title, 70):70} {origin} {' '.join(rule.techniques)}")
     for error in rule_set.errors:
         print(f"left out: {plain(str(error))}", file=sys.stderr)
     print(f"{len(rule_set.rules):,} rules, {len(rule_set.errors):,} left out")

@@ -110,15 +110,18 @@ class Stage:
         return self.start(seconds + 1, host, userinit, "explorer", "C:\\Windows\\Explorer.EXE")
 
 
-def label_of(step: Step, event_id: bytes, time_us: int, host: bytes, ingest_us: int) -> Record:
-    """Make the label of one event of an attack, for the topic of labels; never part of the event."""
+def label_of(step: Step, origin: bytes, event_id: bytes, time_us: int, host: bytes, ingest_us: int) -> Record:
+    """Make the label of one event of an attack, for the topic of labels; never part of the event.
+
+    `origin`: of the simulation, for another one plays the same scenarios.
+    """
     second, micros = divmod(time_us, 1_000_000)
     label = {
         "event_id": event_id.hex(),
         "time": f"{second_of(second).decode()}{micros:06d}Z",
         "host": host.decode(),
         "scenario": step.scenario,
-        "run": step.run,
+        "run": f"{step.run}@{origin.hex()[:8]}",
         "step": step.step,
         "title": step.title,
         "tactic": step.tactic,

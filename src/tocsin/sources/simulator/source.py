@@ -70,7 +70,7 @@ class SimulatorSource:
                 event_id = event_id_of(origin, index, raw)
                 records.append(stamped(raw, event_id, ingest_us, draft.host.computer))
                 if draft.step is not None:
-                    labels.append(label_of(draft.step, event_id, draft.time_us, draft.host.computer, ingest_us))
+                    labels.append(label_of(draft.step, origin, event_id, draft.time_us, draft.host.computer, ingest_us))
             self._index += end - self._place
             self._place = end
         cursor = _CURSOR.pack(_CURSOR_VERSION, self._index, self._block_number, self._place)

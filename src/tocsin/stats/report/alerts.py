@@ -93,6 +93,7 @@ def _facts(alert: Alert, rule: Rule, matrix: Matrix, step: str) -> Markup:
 
 def _why(alert: Alert, explain: Explain) -> Iterator[Markup]:
     if alert.event is None:
+        yield element("p", "Its event was not kept for this page.")
         return
     why = Why(note="the event is too long to be looked at here") if alert.is_cut else explain(alert.rule, alert.event)
     yield element("h4", "Why it matched")
@@ -152,9 +153,10 @@ def _event(alert: Alert, limits: Limits) -> Iterator[Markup]:
     encoded = alert.event.encode("utf-8", "replace")
     shown = encoded if alert.is_cut else _indented(encoded)
     text = escaped_lines(shown[: limits.event_bytes].decode("utf-8", "replace"))
-    cut = f"\n… cut at {limits.event_bytes:,} bytes" if alert.is_cut or len(shown) > limits.event_bytes else ""
     yield element("h4", "Event")
-    yield element("pre", Markup(text + cut))
+    if alert.is_cut or len(shown) > limits.event_bytes:
+        text = Markup(f"{text}\n… cut at {limits.event_bytes:,} bytes")
+    yield element("pre", text)
 
 
 def _indented(event: bytes) -> bytes:
