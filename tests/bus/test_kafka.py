@@ -1,5 +1,7 @@
 """What only Kafka can do to a bus: fence, move partitions, remove what was not read, refuse."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -138,6 +140,28 @@ def test_more_copies_than_brokers_are_refused_with_the_setting(kafka: Cluster, t
 def test_a_broker_that_is_not_there_is_a_delivery_error_with_the_cause(tmp_path: Path) -> None:
     with pytest.raises(DeliveryError, match=r"does not answer: .*Connection refused"):
         KafkaBus(KafkaSettings("127.0.0.1:1", tmp_path / "kafka"))
+
+
+def test_asking_for_the_lag_of_a_cluster_that_has_never_had_a_group_kills_nobody(tmp_path: Path) -> None:
+    """An admin client that asks while the first coordinator is being made dies of SIGSEGV."""
+    program = """
+import sys
+from pathlib import Path
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
+from tocsin.flow import TopicSettings
+bus = KafkaBus(KafkaSettings(sys.argv[1], Path(sys.argv[2])), "asks")
+bus.ensure_topics({"raw": TopicSettings(4)}, {"never-there": ["raw"]})
+print(len(bus.lag("never-there")))
+bus.close()
+"""
+    with Cluster(tmp_path / "new") as cluster:
+        done = subprocess.run(
+            [sys.executable, "-c", program, cluster.servers, str(tmp_path / "kafka")],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert (done.returncode, done.stdout) == (0, "4\n"), done.stderr
 
 
 def test_the_new_group_protocol_works(connect: Connect) -> None:

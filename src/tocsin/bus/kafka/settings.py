@@ -83,6 +83,16 @@ class KafkaSettings:
             "auto.offset.reset": "earliest",
         }
 
+    def asker(self, group: str, is_settled: bool, error_cb: Callable[[Any], None]) -> dict[str, Any]:
+        """Return the settings of one that asks where a group is, and reads nothing."""
+        return {
+            **self._common(error_cb),
+            **self._of_user(("fetch.", "group.", "queued.")),
+            "group.id": group,
+            **_READING,
+            "isolation.level": "read_committed" if is_settled else "read_uncommitted",
+        }
+
     def producer(self, member: str, error_cb: Callable[[Any], None]) -> dict[str, Any]:
         return {
             **self._common(error_cb),
