@@ -52,7 +52,7 @@ def _consumer(bus: KafkaBus, group: str, *topics: str) -> Any:
 
 
 def _next(reader: Any) -> Batch:
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + 60
     while not (batch := reader.read()).records:
         assert time.monotonic() < deadline, "no records came"
     assert isinstance(batch, Batch)
@@ -87,6 +87,43 @@ def test_a_member_whose_partitions_went_to_another_while_it_was_away_commits_not
     with pytest.raises(ReopenError, match=r"shut out|nknown member|generation"):
         away.committer(group="moved").commit({"out": [Record(b"by the one away")]}, batch)
     assert _values(other, "out") == [b"by the other"]
+
+
+def test_no_partition_is_left_unread_by_a_member_that_died_while_it_gave_some_up(
+    connect: Connect, kafka: Cluster, tmp_path: Path
+) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from tocsin.bus.consumer import ConsumerSettings
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
+calls = []
+def rebalanced():
+    calls.append(1)
+    if len(calls) == 2:  # its partitions have come, and now some go
+        os._exit(9)
+bus = KafkaBus(KafkaSettings(sys.argv[1], Path(sys.argv[2])), "dies", rebalanced)
+reader = bus.consumer("shared", ["raw"], ConsumerSettings())
+while True:
+    reader.read()
+    print(len(reader.places), flush=True)
+"""
+    other = connect("other")
+    arguments = [kafka.servers, str(tmp_path / "kafka")]
+    with subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True) as dies:
+        assert dies.stdout is not None
+        assert any(line == "4\n" for line in dies.stdout)
+        reader = _consumer(other, "shared")
+        deadline = time.monotonic() + 60
+        while dies.poll() is None:
+            assert time.monotonic() < deadline, "it was never asked to give anything up"
+            reader.read()
+    assert dies.returncode == 9
+    successor = _consumer(connect("dies"), "shared")
+    while len(reader.places | successor.places) < 4:
+        assert time.monotonic() < deadline, f"nobody reads all: {reader.places}, {successor.places}"
+        reader.read()
+        successor.read()
 
 
 def test_what_a_dead_writer_left_open_is_not_read_and_holds_up_nobody_once_its_successor_is_there(
