@@ -40,7 +40,7 @@ KINDS: Mapping[str, Kind] = {
     "stage-pause": Kind(
         5, "pauses of a stage (--stage-pause seconds each)", ("classify", "store", "produce"), 80.0, is_spread=True
     ),
-    "rebalance": Kind(100, "rebalances", seconds=25.0, unit=REBALANCES),
+    "rebalance": Kind(100, "rebalances", seconds=30.0, unit=REBALANCES),
     "full-disk": Kind(10, "full disks under the store", seconds=15.0, in_own_round=True),
     "slow-consumer": Kind(180, "seconds of a slow classify", seconds=SLOW_SECONDS + 5.0, unit=SLOW_SECONDS),
 }
@@ -63,7 +63,7 @@ class Fault:
 
 
 def plan(counts: Mapping[str, int], seed: int) -> list[Fault]:
-    """Return all faults: each kind evenly over the whole time, those that need a round of their own at the end."""
+    """Return all faults: those that need a round of their own first, then each kind evenly over the whole time."""
     rng = random.Random(seed)
     placed: list[tuple[bool, float, Fault]] = []
     for name, count in counts.items():
@@ -72,7 +72,7 @@ def plan(counts: Mapping[str, int], seed: int) -> list[Fault]:
         rng.shuffle(order)
         for place, number in enumerate(order):
             at = (place + rng.random()) / len(faults)
-            placed.append((KINDS[name].in_own_round, at, faults[number]))
+            placed.append((not KINDS[name].in_own_round, at, faults[number]))
     return [fault for _, _, fault in sorted(placed, key=lambda each: each[:2])]
 
 
