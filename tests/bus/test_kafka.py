@@ -126,6 +126,44 @@ while True:
         successor.read()
 
 
+def test_members_that_come_and_go_lose_and_double_nothing(connect: Connect, kafka: Cluster) -> None:
+    writer, first = connect("writer"), connect("first")
+    readers = [(first, _consumer(first, "moving"))]
+    written = 0
+
+    def turn() -> None:
+        nonlocal written
+        for _ in range(4):  # each commit without keys goes to another partition
+            _append(writer, "raw", *[b"%d" % number for number in range(written, written + 5)])
+            written += 5
+        for bus, reader in readers:
+            try:
+                batch = reader.read()
+                if not batch.is_tick:
+                    bus.committer(group="moving").commit({"out": batch.records}, batch)
+            except ReopenError:
+                pass  # shut out in the meantime; read again
+
+    for number in range(3):
+        one_more = connect(f"one-more-{number}")
+        readers.append((one_more, _consumer(one_more, "moving")))
+        until = time.monotonic() + 4
+        while time.monotonic() < until or not readers[-1][1].places:
+            turn()
+    deadline = time.monotonic() + 60
+    while sum(lag.records for lag in writer.lag("moving")):
+        assert time.monotonic() < deadline, "not all was read"
+        for bus, reader in readers:
+            batch = reader.read()
+            if not batch.is_tick:
+                bus.committer(group="moving").commit({"out": batch.records}, batch)
+    found, offset = [], 0
+    while records := writer.read_from("out", 0, offset, 10_000):
+        found += [int(record.value) for record in records]
+        offset = records[-1].offset + 1
+    assert sorted(found) == list(range(written))
+
+
 def test_what_a_dead_writer_left_open_is_not_read_and_holds_up_nobody_once_its_successor_is_there(
     connect: Connect, kafka: Cluster
 ) -> None:

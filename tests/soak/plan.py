@@ -32,9 +32,9 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "kill": Kind(50, "kill -9 of each stage", STAGES, 7.0),
-    "term": Kind(20, "SIGTERM of each stage", STAGES, 7.0),
-    "failpoint": Kind(10, "deaths at each fail point", tuple(f"{s}:{p}" for s, p in POINTS), 8.0),
+    "kill": Kind(50, "kill -9 of each stage", STAGES, 3.5),
+    "term": Kind(20, "SIGTERM of each stage", STAGES, 3.0),
+    "failpoint": Kind(10, "deaths at each fail point", tuple(f"{s}:{p}" for s, p in POINTS), 5.5),
     "broker-kill": Kind(30, "kill -9 of a broker, which is started again", seconds=15.0),
     "broker-pause": Kind(10, "pauses of a broker (--broker-pause seconds each)", seconds=37.0),
     "stage-pause": Kind(
