@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test test-all lint services bench clean wheel
+.PHONY: run test test-all soak lint services bench clean wheel
 
 run: $(READY)  ## simulate a day of a Windows fleet, classify and store it, sum it up (embedded, no server)
 	$(BIN)/tocsin run
@@ -14,6 +14,9 @@ test: $(READY)  ## the tests that need nothing but Python (under three minutes)
 test-all: lint services $(READY)  ## all tests: those above with coverage, then kills, fail points, full disks, large inputs
 	$(BIN)/python -m pytest -n auto --cov=tocsin --cov-report=term:skip-covered
 	$(BIN)/python -m pytest -n auto -m slow --durations 15
+
+soak: services $(READY)  ## an hour of faults on a real Kafka, judged by a ledger; goes on where it was; SOAK="--help" says more
+	$(BIN)/python -m tests.soak $(SOAK)
 
 lint: $(READY)  ## style and types
 	$(BIN)/ruff check .
@@ -30,7 +33,7 @@ wheel: $(READY)  ## build the wheel into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 clean:  ## remove what the other targets made, the data directory of `make run` among it
-	rm -rf .venv dist build tocsin-data .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv dist build tocsin-data soak-results .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tocsin needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name one: make PYTHON=python3.12")'

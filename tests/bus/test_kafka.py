@@ -1,5 +1,7 @@
 """What only Kafka can do to a bus: fence, move partitions, remove what was not read, refuse."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -50,7 +52,7 @@ def _consumer(bus: KafkaBus, group: str, *topics: str) -> Any:
 
 
 def _next(reader: Any) -> Batch:
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + 60
     while not (batch := reader.read()).records:
         assert time.monotonic() < deadline, "no records came"
     assert isinstance(batch, Batch)
@@ -85,6 +87,81 @@ def test_a_member_whose_partitions_went_to_another_while_it_was_away_commits_not
     with pytest.raises(ReopenError, match=r"shut out|nknown member|generation"):
         away.committer(group="moved").commit({"out": [Record(b"by the one away")]}, batch)
     assert _values(other, "out") == [b"by the other"]
+
+
+def test_no_partition_is_left_unread_by_a_member_that_died_while_it_gave_some_up(
+    connect: Connect, kafka: Cluster, tmp_path: Path
+) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from tocsin.bus.consumer import ConsumerSettings
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
+calls = []
+def rebalanced():
+    calls.append(1)
+    if len(calls) == 2:  # its partitions have come, and now some go
+        os._exit(9)
+bus = KafkaBus(KafkaSettings(sys.argv[1], Path(sys.argv[2])), "dies", rebalanced)
+reader = bus.consumer("shared", ["raw"], ConsumerSettings())
+while True:
+    reader.read()
+    print(len(reader.places), flush=True)
+"""
+    other = connect("other")
+    arguments = [kafka.servers, str(tmp_path / "kafka")]
+    with subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True) as dies:
+        assert dies.stdout is not None
+        assert any(line == "4\n" for line in dies.stdout)
+        reader = _consumer(other, "shared")
+        deadline = time.monotonic() + 60
+        while dies.poll() is None:
+            assert time.monotonic() < deadline, "it was never asked to give anything up"
+            reader.read()
+    assert dies.returncode == 9
+    successor = _consumer(connect("dies"), "shared")
+    while len(reader.places | successor.places) < 4:
+        assert time.monotonic() < deadline, f"nobody reads all: {reader.places}, {successor.places}"
+        reader.read()
+        successor.read()
+
+
+def test_members_that_come_and_go_lose_and_double_nothing(connect: Connect, kafka: Cluster) -> None:
+    writer, first = connect("writer"), connect("first")
+    readers = [(first, _consumer(first, "moving"))]
+    written = 0
+
+    def turn() -> None:
+        nonlocal written
+        for _ in range(4):  # each commit without keys goes to another partition
+            _append(writer, "raw", *[b"%d" % number for number in range(written, written + 5)])
+            written += 5
+        for bus, reader in readers:
+            try:
+                batch = reader.read()
+                if not batch.is_tick:
+                    bus.committer(group="moving").commit({"out": batch.records}, batch)
+            except ReopenError:
+                pass  # shut out in the meantime; read again
+
+    for number in range(3):
+        one_more = connect(f"one-more-{number}")
+        readers.append((one_more, _consumer(one_more, "moving")))
+        until = time.monotonic() + 4
+        while time.monotonic() < until or not readers[-1][1].places:
+            turn()
+    deadline = time.monotonic() + 60
+    while sum(lag.records for lag in writer.lag("moving")):
+        assert time.monotonic() < deadline, "not all was read"
+        for bus, reader in readers:
+            batch = reader.read()
+            if not batch.is_tick:
+                bus.committer(group="moving").commit({"out": batch.records}, batch)
+    found, offset = [], 0
+    while records := writer.read_from("out", 0, offset, 10_000):
+        found += [int(record.value) for record in records]
+        offset = records[-1].offset + 1
+    assert sorted(found) == list(range(written))
 
 
 def test_what_a_dead_writer_left_open_is_not_read_and_holds_up_nobody_once_its_successor_is_there(
@@ -138,6 +215,28 @@ def test_more_copies_than_brokers_are_refused_with_the_setting(kafka: Cluster, t
 def test_a_broker_that_is_not_there_is_a_delivery_error_with_the_cause(tmp_path: Path) -> None:
     with pytest.raises(DeliveryError, match=r"does not answer: .*Connection refused"):
         KafkaBus(KafkaSettings("127.0.0.1:1", tmp_path / "kafka"))
+
+
+def test_asking_for_the_lag_of_a_cluster_that_has_never_had_a_group_kills_nobody(tmp_path: Path) -> None:
+    """An admin client that asks while the first coordinator is being made dies of SIGSEGV."""
+    program = """
+import sys
+from pathlib import Path
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
+from tocsin.flow import TopicSettings
+bus = KafkaBus(KafkaSettings(sys.argv[1], Path(sys.argv[2])), "asks")
+bus.ensure_topics({"raw": TopicSettings(4)}, {"never-there": ["raw"]})
+print(len(bus.lag("never-there")))
+bus.close()
+"""
+    with Cluster(tmp_path / "new") as cluster:
+        done = subprocess.run(
+            [sys.executable, "-c", program, cluster.servers, str(tmp_path / "kafka")],
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert (done.returncode, done.stdout) == (0, "4\n"), done.stderr
 
 
 def test_the_new_group_protocol_works(connect: Connect) -> None:

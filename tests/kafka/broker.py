@@ -83,7 +83,9 @@ class Node:
 
     def start(self) -> None:
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(self._java("kafka.Kafka", self._settings), stdout=log, stderr=log)
+            self._process = subprocess.Popen(  # a Ctrl-C is for the tests
+                self._java("kafka.Kafka", self._settings), stdout=log, stderr=log, start_new_session=True
+            )
 
     @property
     def is_running(self) -> bool:

@@ -15,6 +15,7 @@ from tests.ledger import Ledger, records_of_files
 from tests.windows_events import flat_lines
 
 from tocsin.bus import embedded
+from tocsin.locks import FileLock
 
 pytestmark = pytest.mark.slow
 
@@ -133,6 +134,28 @@ def test_a_death_at_a_fail_point_loses_and_doubles_nothing(
             done = tocsin(*command, *place, cwd=tmp_path)
         assert done.returncode == 0, done.stdout + done.stderr
     Ledger.of(tmp_path / "data").check(records_of_files(paths))
+
+
+def test_what_another_writer_left_is_undone_only_where_its_process_has_gone(tmp_path: Path, cluster: Cluster) -> None:
+    """One that is there may just have let go of its files, because it opens the bus anew."""
+    _logs(tmp_path, files=1, lines=100)
+    place = ("--bus", cluster.url, "--data", "data")
+    for stage in (
+        ("produce", "--input", "logs"),
+        ("classify", "--until-idle", "0.5"),
+        ("store", "--until-idle", "0.5"),
+    ):
+        assert tocsin(*stage, *place, cwd=tmp_path).returncode == 0
+    segment = next((tmp_path / "data" / "store").glob("segments/events/*/w0-*.parquet"))
+    left = segment.with_name("w1-000000000001.parquet")
+    left.write_bytes(segment.read_bytes())
+    process = FileLock(tmp_path / "data" / "kafka" / "store-1.lock")
+    assert process.try_acquire()
+    assert tocsin("store", "--until-idle", "0.5", *place, cwd=tmp_path).returncode == 0
+    assert left.exists()
+    process.release()
+    assert tocsin("store", "--until-idle", "0.5", *place, cwd=tmp_path).returncode == 0
+    assert not left.exists()
 
 
 def test_kills_of_stages_and_of_the_broker_lose_and_double_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from tocsin.errors import ReopenError
+from tocsin.errors import DeliveryError, ReopenError
 from tocsin.flow import waited
 
 log = logging.getLogger(__name__)
@@ -12,11 +12,20 @@ _PAUSE_SECONDS = 0.5
 
 
 def opened_anew(once: Callable[[], None], is_stopped: Callable[[], bool]) -> None:
-    """Do it, which opens the bus and closes it; again after each ReopenError, until it ends or a stop comes."""
+    """Do it, which opens the bus and closes it; again after each ReopenError, until it ends or a stop comes.
+
+    Where the bus was there before, it is waited for. Raises DeliveryError where it is not there from the first.
+    """
+    was_open = False
     while True:
         try:
             return once()
         except ReopenError as error:
+            was_open = True
             log.warning("The bus is opened anew; what was not committed is read again: %s", error)
+        except DeliveryError as error:
+            if not was_open:
+                raise
+            log.warning("The bus cannot be opened yet: %s", error)
         if not waited(_PAUSE_SECONDS, is_stopped):
             return None

@@ -14,7 +14,7 @@ from tocsin.locks import FileLock
 from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.metrics import lag_of_share
-from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, installation, open_bus, own_number
+from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, installation, is_running, open_bus, own_number
 from tocsin.sinks.layout import writers_of
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.writer import StoreCommitter, StoreSettings, StoreWriter
@@ -71,15 +71,25 @@ def _store(
 
 
 def _recover_former_writers(config: Config, bus: Bus, manifest: Manifest, settings: StoreSettings) -> None:
-    """Undo what writers left that there are no longer: after a crash the store may have gone on with fewer workers."""
+    """Undo what writers left that there are no longer: after a crash the store may have gone on with fewer workers.
+
+    One whose process is there will do it itself, also where it has let go for a moment to open the bus anew.
+    """
     present = {f"w{worker}" for worker in range(config["store.workers"])}
     for name in sorted(writers_of(config.store_folder) - present):
+        number = name.removeprefix("w")
+        if number.isdecimal() and is_running(config, "store", int(number)):
+            continue
         lock = FileLock(config.store_folder / f"{name}.lock")
         if not lock.try_acquire():
             continue  # it is alive: the partitions are not all ours yet
-        lock.release()
-        list_commits(bus, manifest, settings.installation)
-        StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings).close()
+        try:  # a process of that name which starts now waits for the lock, so the last commit stays the last one
+            list_commits(bus, manifest, settings.installation)
+            last = manifest.last_commit(name)
+        except BaseException:
+            lock.release()
+            raise
+        StoreWriter(config.store_folder, name, clock_us, last, settings, lock=lock).close()
 
 
 def list_commits(bus: Bus, manifest: Manifest, ours: str = "") -> None:

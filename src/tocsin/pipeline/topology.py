@@ -105,6 +105,17 @@ def own_number(config: Config, stage: str, worker: int) -> Iterator[int]:
         lock.release()
 
 
+def is_running(config: Config, stage: str, number: int) -> bool:
+    """Return whether a process of this data directory has that number, on a bus that others share."""
+    if not is_shared(config):
+        return False
+    lock = FileLock(config.kafka_folder / f"{stage}-{number}.lock")
+    if not lock.try_acquire():
+        return True
+    lock.release()
+    return False
+
+
 def _connected(config: Config, member: str, on_rebalance: Callable[[], None] = lambda: None) -> Bus:
     if not config.kafka_servers:
         return EmbeddedBus(config.bus_folder)

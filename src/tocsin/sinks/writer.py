@@ -75,9 +75,10 @@ class StoreWriter:
         last_commit: bytes | None,
         settings: StoreSettings,
         spend: Callable[[str, float], None] = _spend_nothing,
+        lock: FileLock | None = None,
     ) -> None:
         """Undo what no commit names. `last_commit` is this writer's newest record on `store-commits`, read when no
-        other process could commit under this name any more.
+        other process could commit under this name any more. `lock`: that of the name, where it is held already.
 
         `spend(part, seconds)` is told where the time of each batch went: decode, parquet, csv, fsync. Raises
         ConfigError when the store and the bus do not belong together, or something that was committed is missing.
@@ -97,9 +98,10 @@ class StoreWriter:
         self._unlisted: deque[bytes] = deque()  # commit records that readers do not see yet
         self._is_unfinished = True
         self._manifest = Manifest(folder)
-        self._lock = FileLock(folder / f"{name}.lock")
+        self._lock = lock or FileLock(folder / f"{name}.lock")
         try:
-            self._own()
+            if lock is None:
+                self._own()
             self._check_manifest()
             self._recover()
         except BaseException:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from urllib.parse import quote
 
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicCollection
+from confluent_kafka import TopicCollection
 
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.committer import KafkaCommitter, Transactions
 from tocsin.bus.kafka.consumer import KafkaConsumer
+from tocsin.bus.kafka.group_offsets import GroupOffsets
 from tocsin.bus.kafka.positions import POSITIONS, positions_of
 from tocsin.bus.kafka.reader import Reader
 from tocsin.bus.kafka.settings import KafkaSettings
@@ -44,6 +45,7 @@ class KafkaBus:
         self._on_rebalance = on_rebalance
         self._client = Client(settings)
         self.id = self._client.cluster_id
+        self._group_offsets = GroupOffsets(self._client)
         self._transactions: Transactions | None = None
         self._reader: Reader | None = None
         self._consumers: dict[str, KafkaConsumer] = {}
@@ -56,6 +58,7 @@ class KafkaBus:
             self._transactions.close()
         if self._reader is not None:
             self._reader.close()
+        self._group_offsets.close()
 
     # Topics
 
@@ -116,11 +119,9 @@ class KafkaBus:
         return self._client.retried(lambda: self._committed(group, is_settled=True))
 
     def _committed(self, group: str, is_settled: bool) -> dict[tuple[str, int], int]:
-        wanted = [ConsumerGroupTopicPartitions(_PREFIX + group)]
-        asked = self._client.admin.list_consumer_group_offsets(wanted, require_stable=is_settled)
-        answers = self._client.ask(f"asking where group `{_PREFIX}{group}` is", asked)
-        places = [place for answer in answers.values() for place in answer.topic_partitions or ()]
-        return {(place.topic, place.partition): place.offset for place in places if place.offset >= 0}
+        topics = self._topics_of.get(group) or [name for name in self._client.refresh_topics() if name[:2] != "__"]
+        places = chain.from_iterable(map(self._client.places_of, topics))
+        return self._group_offsets.of(_PREFIX + group, list(places), is_settled)
 
     def settle(self, topic: str) -> None:
         """Wait until every transaction that has written to the topic up to now has ended. Raises DeliveryError."""

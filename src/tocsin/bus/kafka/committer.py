@@ -10,14 +10,16 @@ from confluent_kafka import KafkaException, Producer, TopicPartition
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
 from tocsin.bus.kafka.consumer import KafkaConsumer
+from tocsin.bus.kafka.patience import within
 from tocsin.bus.kafka.positions import POSITIONS, position_record
-from tocsin.errors import DeliveryError
+from tocsin.errors import DeliveryError, ReopenError
 from tocsin.event import Record
 from tocsin.failpoints import failpoint
 from tocsin.flow import Batch, Outputs
 
 _INIT_SECONDS = 20.0
 _COMMIT_SECONDS = 5.0  # then a stop is looked for, and the same commit is asked for again
+_GRACE_SECONDS = 1.0  # beyond which a call that should have ended never will
 _ROOM_SECONDS = 0.1  # to wait for room in the client's queue
 
 
@@ -58,6 +60,8 @@ class Transactions:
             self._producer.commit_transaction(_COMMIT_SECONDS)
         except KafkaException as raised:
             self._failed(raised)
+        except ReopenError:
+            raise
         except DeliveryError:
             self._abort()
             raise
@@ -75,7 +79,18 @@ class Transactions:
         if batch.offsets:
             assert consumer is not None, "offsets are those of a consumer of this bus"
             offsets = [TopicPartition(topic, number, following) for (topic, number), following in batch.offsets.items()]
-            self._producer.send_offsets_to_transaction(offsets, consumer.metadata_of_batch(), _COMMIT_SECONDS)
+            self._send_offsets(offsets, consumer.metadata_of_batch())
+
+    def _send_offsets(self, offsets: list[TopicPartition], metadata: object) -> None:
+        """Where the group's coordinator has moved the client may wait for it for ever, whatever time it was given
+        (github.com/confluentinc/librdkafka/issues/5456). Then it is left to itself: its successor shuts it out."""
+        try:
+            within(
+                _COMMIT_SECONDS + _GRACE_SECONDS,
+                lambda: self._producer.send_offsets_to_transaction(offsets, metadata, _COMMIT_SECONDS),
+            )
+        except TimeoutError:
+            raise ReopenError(f"Kafka at {self._client.settings.servers}: committing: no answer") from None
 
     def _turn(self, topic: str) -> int:
         """Return the partition for the records of this batch that have no key: together they make larger blocks."""

@@ -47,7 +47,7 @@ class KafkaConsumer:
         self._is_incremental = client.settings.is_incremental()
         self._positions: dict[_Place, int] = {}  # next offset to read: of the last batch, or as committed before
         self._ends: dict[_Place, int] = {}  # the end as it was reached, where markers lie behind the last record
-        self._gone: set[_Place] = set()  # lost or handed back during this `read`
+        self._gone: set[_Place] = set()  # lost or handed back during this call of the client
         self._problem: Exception | None = None  # of a callback: it cannot raise through the client
         self._member_of_batch = ""
         self.places: frozenset[_Place] = frozenset()  # replaced, never changed: another thread may look
@@ -62,8 +62,7 @@ class KafkaConsumer:
         Raises ConfigError where records are gone that the group has not read, with their number; DeliveryError,
         ReopenError.
         """
-        self._gone.clear()
-        records = self._without_gone(self._collected())
+        records = self._collected()
         self._raise_problem()
         offsets = {(record.topic, record.partition): record.offset + 1 for record in records}
         self._positions |= offsets
@@ -108,6 +107,9 @@ class KafkaConsumer:
                 new = self._taken(1, remaining)
             if self._problem is not None:
                 return records
+            if self._gone:
+                records, new = self._kept(records), self._come_again(new)
+                self._gone.clear()
             if is_first and new:
                 deadline = time.monotonic() + settings.linger_seconds
             records += new
@@ -143,10 +145,28 @@ class KafkaConsumer:
             return
         self._client.complaints.raise_as_ours(error, f"reading as group `{self._group}`")
 
-    def _without_gone(self, records: list[Record]) -> list[Record]:
-        if not self._gone:
-            return records
+    def _kept(self, records: list[Record]) -> list[Record]:
+        """Return what was collected before of partitions that have not gone."""
         return [record for record in records if (record.topic, record.partition) not in self._gone]
+
+    def _come_again(self, new: list[Record]) -> list[Record]:
+        """Return what was taken just now, without what belongs to the time before a partition went.
+
+        One that has gone and come again within one call is read anew from where the group is: those records count.
+        """
+        kept: list[Record] = []
+        following: dict[_Place, int] = {}
+        for record in reversed(new):
+            place = (record.topic, record.partition)
+            if place in self._gone:
+                start = self._positions.get(place)
+                if start is None or record.offset < start or record.offset >= following.get(place, record.offset + 1):
+                    following[place] = -1  # all before it is of the time before
+                    continue
+                following[place] = record.offset
+            kept.append(record)
+        kept.reverse()
+        return kept
 
     def _raise_problem(self) -> None:
         problem, self._problem = self._problem, None

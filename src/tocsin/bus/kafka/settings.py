@@ -17,6 +17,9 @@ _SESSION_MS = 10_000
 _HEARTBEAT_MS = 2_000
 # What a killed process left open holds up readers for so long, unless its successor has its name.
 _TRANSACTION_MS = 10_000
+# A cooperative one moves a partition in two steps. Who has given it up and then begins anew under its name, because it
+# or the broker was killed in between, no longer asks for the second step: nobody would ever read that partition.
+_STRATEGY = "range"
 _FETCH_WAIT_MS = 100
 _READER_FETCH_WAIT_MS = 10  # so long until the end of a topic is known to be the end
 _QUEUED_KILOBYTES = 65_536  # of a consumer, read ahead
@@ -54,7 +57,7 @@ class KafkaSettings:
         ours: dict[str, Any] = {
             "session.timeout.ms": _SESSION_MS,
             "heartbeat.interval.ms": _HEARTBEAT_MS,
-            "partition.assignment.strategy": "cooperative-sticky",
+            "partition.assignment.strategy": _STRATEGY,
             "group.instance.id": member,
             "fetch.wait.max.ms": _FETCH_WAIT_MS,
             "queued.max.messages.kbytes": _QUEUED_KILOBYTES,
@@ -83,6 +86,16 @@ class KafkaSettings:
             "auto.offset.reset": "earliest",
         }
 
+    def asker(self, group: str, is_settled: bool, error_cb: Callable[[Any], None]) -> dict[str, Any]:
+        """Return the settings of one that asks where a group is, and reads nothing."""
+        return {
+            **self._common(error_cb),
+            **self._of_user(("fetch.", "group.", "queued.")),
+            "group.id": group,
+            **_READING,
+            "isolation.level": "read_committed" if is_settled else "read_uncommitted",
+        }
+
     def producer(self, member: str, error_cb: Callable[[Any], None]) -> dict[str, Any]:
         return {
             **self._common(error_cb),
@@ -98,7 +111,7 @@ class KafkaSettings:
 
     def is_incremental(self) -> bool:
         """Whether partitions come and go one by one, rather than all at each rebalance."""
-        strategy = self.properties.get("partition.assignment.strategy", "cooperative-sticky")
+        strategy = self.properties.get("partition.assignment.strategy", _STRATEGY)
         return self.properties.get("group.protocol") == "consumer" or "cooperative" in strategy
 
     def _common(self, error_cb: Callable[[Any], None]) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""Where groups are, asked without joining them."""
+
+from collections.abc import Sequence
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.complaints import error_of
+
+_ANSWER_SECONDS = 10.0
+
+
+class GroupOffsets:
+    """Asks by a consumer that reads nothing.
+
+    An admin client's `list_consumer_group_offsets` kills the process where the coordinator has just moved
+    (github.com/confluentinc/librdkafka/issues/5040).
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._askers: dict[tuple[str, bool], Consumer] = {}
+
+    def close(self) -> None:
+        for asker in self._askers.values():
+            asker.close()
+        self._askers.clear()
+
+    def of(self, group: str, places: Sequence[TopicPartition], is_settled: bool) -> dict[tuple[str, int], int]:
+        """Return the next offset that the group will read, where it has committed one.
+
+        `is_settled`: once every commit is decided. Raises ConfigError, DeliveryError.
+        """
+        if not places:
+            return {}
+        doing = f"asking where group `{group}` is"
+        try:
+            answers = self._asker(group, is_settled).committed(list(places), _ANSWER_SECONDS)
+            failed = next((place.error for place in answers if place.error), None)
+            if failed:
+                raise KafkaException(failed)
+        except KafkaException as error:
+            self._askers.pop((group, is_settled)).close()  # who knew a broker that has gone may not find the new one
+            self._client.complaints.raise_as_ours(error_of(error), doing)
+        return {(place.topic, place.partition): place.offset for place in answers if place.offset >= 0}
+
+    def _asker(self, group: str, is_settled: bool) -> Consumer:
+        known = self._askers.get((group, is_settled))
+        if known is None:
+            properties = self._client.settings.asker(group, is_settled, self._client.complaints.hear)
+            known = self._askers[(group, is_settled)] = self._client.made(Consumer, properties)
+        return known
