@@ -62,7 +62,6 @@ def main(parsed: argparse.Namespace) -> int:
     with closing(existing_bus(config)) as bus, ExitStack() as opened:
         reader = LagReader(bus)
         reader.read()
-        seen: list[_See] = [_print_json if parsed.json else _print]
         if not parsed.watch:
             time.sleep(_LOOK_SECONDS)
             if parsed.json:
@@ -72,11 +71,12 @@ def main(parsed: argparse.Namespace) -> int:
             else:
                 _print(datetime.now(UTC), reader.read())
             return 0
+        seen: list[_See] = []  # what was printed is also in the files
         if parsed.csv:
             seen.append(opened.enter_context(_written(parsed.csv)))
         if parsed.plot:
             seen.append(opened.enter_context(_drawn(parsed.plot, config)))
-        _watch(reader, parsed.seconds, seen)
+        _watch(reader, parsed.seconds, [*seen, _print_json if parsed.json else _print])
     return 0
 
 
