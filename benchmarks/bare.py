@@ -2,8 +2,10 @@
 
     python benchmarks/bare.py produce FILE --servers HOST:PORT
     python benchmarks/bare.py classify|store --servers HOST:PORT [--batch N] [--at-least-once]
+    python benchmarks/bare.py loop --servers HOST:PORT
 
-Client properties, batch sizes and headers are ours, but no ids, positions, normalising, rules or files.
+Client properties, batch sizes and headers are ours, but no ids, positions, normalising, rules or files. `loop`
+does what `classify` does here, but on our bus and in our loop: what these cost by themselves.
 """
 
 import argparse
@@ -16,8 +18,11 @@ from typing import Any
 import orjson
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from tocsin.bus.kafka import KafkaSettings
-from tocsin.event import CLASSIFIED_EVENTS, EVENT_AT_HEADER, RAW_EVENTS, STAMP_HEADER, TRACEPARENT_HEADER
+from tocsin.bus.consumer import ConsumerSettings
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
+from tocsin.event import CLASSIFIED_EVENTS, EVENT_AT_HEADER, RAW_EVENTS, STAMP_HEADER, TRACEPARENT_HEADER, Record
+from tocsin.flow import Batch, Outputs, pump
+from tocsin.telemetry.meter import StageMeter
 
 GROUP = "bare-{}"
 _AT_ONCE = 500
@@ -27,7 +32,7 @@ _HEADERS = [(STAMP_HEADER, bytes(25)), (TRACEPARENT_HEADER, b"00-%b-%b-00" % (b"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("produce", "classify", "store"))
+    parser.add_argument("what", choices=("produce", "classify", "store", "loop"))
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--servers", required=True)
     parser.add_argument("--batch", type=int, default=1000, help="records in a transaction")
@@ -39,6 +44,8 @@ def main() -> None:
             _produce(settings, options.file, options.batch)
         elif options.what == "classify":
             _classify(settings, options.batch, not options.at_least_once)
+        elif options.what == "loop":
+            _loop(settings)
         else:
             _store(settings, options.batch)
 
@@ -68,10 +75,9 @@ def _classify(settings: KafkaSettings, batch: int, is_transactional: bool) -> No
             producer.begin_transaction()
         for message in messages:
             value = message.value()
-            event = orjson.loads(value)
-            host = event.get("Hostname") or event.get("Event", {}).get("System", {}).get("Computer", "")
+            host = _host(orjson.loads(value))
             headers = [(EVENT_AT_HEADER, b"700"), *(message.headers() or ())]
-            _write(producer, CLASSIFIED_EVENTS, value, host.encode(), -1, message.timestamp()[1], headers)
+            _write(producer, CLASSIFIED_EVENTS, value, host, -1, message.timestamp()[1], headers)
         offsets = _offsets(messages)
         if is_transactional:
             producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), _SECONDS)
@@ -79,6 +85,27 @@ def _classify(settings: KafkaSettings, batch: int, is_transactional: bool) -> No
         else:
             producer.flush(_SECONDS)
             consumer.commit(offsets=offsets, asynchronous=False)
+
+
+def _loop(settings: KafkaSettings) -> None:
+    """On our bus: read, decode, write, commit."""
+
+    def step(batch: Batch) -> Outputs:
+        written = []
+        for record in batch.records:
+            event = orjson.loads(record.value)
+            written.append(Record(record.value, _host(event), ((EVENT_AT_HEADER, b"700"), *record.headers), 1))
+        return {CLASSIFIED_EVENTS: written}
+
+    bus = KafkaBus(settings, "loop")
+    bus.ensure_topics({}, {"loop": [RAW_EVENTS]})
+    consumer = bus.consumer("loop", [RAW_EVENTS], ConsumerSettings())
+    pump(consumer, step, bus.committer(group="loop"), StageMeter(settings.folder, "loop"), lambda: False)
+
+
+def _host(event: Any) -> bytes:
+    name = event.get("Hostname") or event.get("Event", {}).get("System", {}).get("Computer", "")
+    return str(name).encode()
 
 
 def _store(settings: KafkaSettings, batch: int) -> None:

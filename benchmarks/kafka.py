@@ -89,7 +89,8 @@ class _Bench:
             "classify",
             {
                 "ours": self._classified,
-                "bare": lambda: self._bare_classified(),
+                "bare": self._bare_classified,
+                "our loop, decoded only": self._looped,
                 at_least_once: lambda: self._bare_classified("--at-least-once"),
             },
         )
@@ -142,6 +143,9 @@ class _Bench:
     def _bare_classified(self, *options: object) -> Cost:
         command = (_BARE, "classify", "--servers", self._kafka.servers, "--batch", _OF_CLASSIFY, *options)
         return self._consumed("bare-classify", RAW_EVENTS, command)
+
+    def _looped(self) -> Cost:
+        return self._consumed("tocsin-loop", RAW_EVENTS, (_BARE, "loop", "--servers", self._kafka.servers))
 
     def _stored(self, *options: object) -> Cost:
         return self._consumed("tocsin-store", CLASSIFIED_EVENTS, ("-m", "tocsin", "store", *self._place, *options))

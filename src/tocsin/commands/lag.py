@@ -95,12 +95,12 @@ def _watch(reader: "LagReader", seconds: float | None, seen: "Sequence[_See]") -
     end = None if seconds is None else time.monotonic() + seconds
     while end is None or time.monotonic() < end:
         time.sleep(_LOOK_SECONDS if end is None else max(0.0, min(_LOOK_SECONDS, end - time.monotonic())))
+        now = datetime.now(UTC)
         try:
             lags = reader.read()
         except DeliveryError as error:
             log.warning("%s", plain(str(error)))
             continue
-        now = datetime.now(UTC)
         for see in seen:
             see(now, lags)
 

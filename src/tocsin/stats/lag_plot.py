@@ -22,6 +22,7 @@ _INCHES_WIDE = 12
 _INCHES = {"head": 0.6, "lag": 2.3, "rates": 1.9}
 _DOTS_PER_INCH = 100
 _MOST_GROUPS = 4  # those that were furthest behind
+_ROOM = 1.3  # above the highest point, for the names
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")  # after Okabe and Ito
 
 
@@ -121,7 +122,7 @@ def _times(points: Sequence[LagPoint]) -> list[float]:
 
 
 def _show_amounts(axes: Axes, shown: Callable[[int], str]) -> None:
-    axes.set_ylim(bottom=0, top=max(1.0, axes.get_ylim()[1]))
+    axes.set_ylim(bottom=0, top=max(1.0, _ROOM * axes.get_ylim()[1]))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda amount, _: shown(int(amount))))
     axes.grid(axis="y", color=OTHER_COLOUR, linewidth=0.4, alpha=0.6)
