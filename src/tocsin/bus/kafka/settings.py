@@ -17,7 +17,7 @@ _SESSION_MS = 10_000
 _HEARTBEAT_MS = 2_000
 # All partitions move in one step. Where they move in two (cooperative-sticky), a member that is replaced under its name
 # between them has given up partitions that nobody is given: the broker sees no change, and they are read no more.
-_STRATEGY = "range"
+_STRATEGY = "roundrobin"
 # What a killed process left open holds up readers for so long, unless its successor has its name.
 _TRANSACTION_MS = 10_000
 _FETCH_WAIT_MS = 100
