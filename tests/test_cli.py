@@ -1,5 +1,6 @@
 """The command line, as a person meets it."""
 
+import csv
 import json
 import os
 import pty
@@ -217,6 +218,47 @@ def test_lag_of_a_folder_without_a_bus_is_refused_and_makes_none(tmp_path: Path)
     (tmp_path / "empty").mkdir()
     assert tocsin("lag", "--bus", "file:empty", cwd=tmp_path).returncode == 2
     assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_watch_of_the_lag_gives_lines_of_json_a_table_and_a_picture(tmp_path: Path) -> None:
+    assert tocsin("produce", "--count", 10, cwd=tmp_path).returncode == 0
+    done = tocsin("lag", "--watch", "--seconds", 0.5, "--json", "--plot", "lag.svg", "--csv", "lag.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    looks = [json.loads(line) for line in done.stdout.splitlines()]
+    unread = [sum(lag["records"] for lag in look if lag["group"] == "classify") for look in looks]
+    assert unread == [10]
+    with (tmp_path / "lag.csv").open(newline="") as file:
+        assert [row["time"] for row in csv.DictReader(file)] == [lag["time"] for look in looks for lag in look]
+    assert "classify: at most 10 records, at the end 10" in (tmp_path / "lag.svg").read_text()
+
+
+def test_a_watch_that_is_interrupted_is_drawn_all_the_same(tmp_path: Path) -> None:
+    assert tocsin("produce", "--count", 10, cwd=tmp_path).returncode == 0
+    command = [sys.executable, "-m", "tocsin", "lag", "--watch", "--plot", "lag.svg"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE) as watch:
+        assert watch.stdout is not None
+        assert any(b"total lag: 10 records; STOPPED" in line for line in watch.stdout)
+        watch.send_signal(signal.SIGINT)
+        assert watch.wait(60) == 130
+    assert "classify: at most 10 records" in (tmp_path / "lag.svg").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--plot", "lag.png"), "--plot needs --watch"),
+        (("--seconds", 3, "--csv", "lag.csv"), "--seconds, --csv needs --watch"),
+        (("--watch", "--plot", "lag.gif"), "ends in .png or .svg"),
+        (("--watch", "--plot", "lag.png", "--csv", "lag.png"), "give each one of its own"),
+    ],
+)
+def test_what_cannot_be_drawn_or_written_is_refused_before_the_watch(
+    tmp_path: Path, options: tuple[object, ...], reason: str
+) -> None:
+    refused = tocsin("lag", *options, cwd=tmp_path)
+    assert refused.returncode == 2
+    assert reason in refused.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_json_keeps_columns_of_one_name_and_numbers_of_any_size(tmp_path: Path) -> None:

@@ -195,6 +195,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("classify.max_dead_ratio", _share, "0.8", "share of unreadable records that stops classify; 1: never"),
     Setting("classify.dead_window", _whole(1), "10000", "records over which that share is taken"),
     Setting("classify.workers", _whole(1, 256), "1", "processes that classify"),
+    # A block of the embedded bus, 500 records, is not cut: below 10 a second it would wait for over a minute.
+    Setting("classify.max_rate", _optional(_whole(10)), "", "events a second at most, of all its processes together"),
     Setting("scan.workers", _optional(_whole(1, 256)), "", "processes that scan (default: by cores and input)"),
     Setting("store.workers", _whole(1, 256), "1", "processes that store"),
     Setting("store.retention_days", _positive, "90", "how long stored events are kept"),

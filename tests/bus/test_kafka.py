@@ -164,6 +164,23 @@ def test_members_that_come_and_go_lose_and_double_nothing(connect: Connect, kafk
     assert sorted(found) == list(range(written))
 
 
+def test_no_partition_is_left_to_nobody_when_a_member_is_opened_anew_while_partitions_move(connect: Connect) -> None:
+    one = connect("one")
+    _append(one, "raw", b"1")
+    _next(_consumer(one, "shared"))
+    joins = _consumer(connect("two"), "shared")
+    deadline = time.monotonic() + 4  # so that a member that gives up a part has been told of it
+    while time.monotonic() < deadline:
+        joins.read()
+    one.close()
+    again = _consumer(connect("one"), "shared")
+    deadline = time.monotonic() + _SECONDS
+    while joins.places | again.places < {("raw", partition) for partition in range(4)}:
+        assert time.monotonic() < deadline, f"only these are read: {joins.places}, {again.places}"
+        joins.read()
+        again.read()
+
+
 def test_what_a_dead_writer_left_open_is_not_read_and_holds_up_nobody_once_its_successor_is_there(
     connect: Connect, kafka: Cluster
 ) -> None:

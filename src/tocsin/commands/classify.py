@@ -29,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
     add_rules(parser)
     add_setting(parser, "--workers", "classify.workers", "N")
+    add_setting(parser, "--max-rate", "classify.max_rate", "N")
     parser.add_argument(
         "--until-idle", type=seconds, metavar="SECONDS", help="end once everything is classified for so long"
     )

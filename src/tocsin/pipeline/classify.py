@@ -16,6 +16,7 @@ from tocsin.pipeline.metrics import lag_of_share
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.reload import InForce, Reloader, fingerprint_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of
+from tocsin.pipeline.throttle import Throttle, records_at_once
 from tocsin.pipeline.topology import CLASSIFY_GROUP, installation, open_bus, own_number
 from tocsin.pipeline.warm import warm_cache
 from tocsin.rules.attack import Attack
@@ -41,13 +42,17 @@ def classify(
             step.watch(config["classify.reload_seconds"])
         member = f"classify-{installation(config)}-{number}"
         breaker = Breaker(step, BreakerSettings(config["classify.max_dead_ratio"], config["classify.dead_window"]))
+        max_rate = config["classify.max_rate"]
+        rate = max_rate / workers if max_rate else None
+        reading = ConsumerSettings(worker, workers, records_at_once(rate, ConsumerSettings.max_records))
 
         def once() -> None:
             with closing(open_bus(config, member, meter.rebalanced)) as bus:
                 stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
-                with closing(bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], ConsumerSettings(worker, workers))) as consumer:
+                with closing(bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], reading)) as consumer:
                     meter.watch_lag(partial(lag_of_share, config, CLASSIFY_GROUP, consumer))
-                    pump(consumer, breaker, bus.committer(group=CLASSIFY_GROUP), meter, stop)
+                    source = consumer if rate is None else Throttle(consumer, rate, stop)
+                    pump(source, breaker, bus.committer(group=CLASSIFY_GROUP), meter, stop)
 
         opened_anew(once, is_stopped)
 

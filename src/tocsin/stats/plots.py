@@ -1,44 +1,21 @@
 """Draw the statistics of a store on one sheet."""
 
-import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
-from io import BytesIO
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from tocsin.errors import ConfigError
 from tocsin.stats import bars, timelines
-from tocsin.stats.ink import FAINT_COLOUR, TEXT_COLOUR, drawn
+from tocsin.stats.ink import FAINT_COLOUR, drawn
 from tocsin.stats.labels import LabelSpan
+from tocsin.stats.picture import style, write_picture
 from tocsin.stats.statistics import Statistics
 
 _INCHES = (16, 13)
 _DOTS_PER_INCH = 100
-_SUFFIXES = (".png", ".svg")
-_STYLE = {
-    "axes.edgecolor": "#999999",
-    "axes.labelsize": 9,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "font.family": ["DejaVu Sans"],
-    "legend.fontsize": 8.5,
-    "legend.frameon": False,
-    "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
-    "svg.hashsalt": "tocsin",
-    "text.color": TEXT_COLOUR,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-}
 
 
 def draw_statistics(statistics: Statistics, path: Path, *, labels: Sequence[LabelSpan] = ()) -> None:
@@ -46,30 +23,13 @@ def draw_statistics(statistics: Statistics, path: Path, *, labels: Sequence[Labe
 
     `labels`: simulated attacks to mark. Raises ConfigError for another suffix, OSError where it cannot write.
     """
-    suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise ConfigError(f"cannot draw `{path}`: give a name that ends in .png or .svg")
-    with style(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # names in any script; drawn as boxes
-        picture = BytesIO()
-        metadata = {"Date": None} if suffix == ".svg" else None  # the same statistics give the same bytes
-        _laid_out(figure_of(statistics, labels)).savefig(picture, format=suffix[1:], metadata=metadata)
-    path.write_bytes(picture.getvalue())
+    write_picture(partial(_figure_of, statistics, labels), path)
 
 
 def figure_of(statistics: Statistics, labels: Sequence[LabelSpan] = ()) -> Figure:
     """Return the sheet as a figure of its own, that no global state of pyplot knows of."""
     with style():
         return _figure_of(statistics, labels)
-
-
-def _laid_out(figure: Figure) -> Figure:
-    """Find the places once: an engine that stays would have the figure drawn twice."""
-    layout = figure.get_layout_engine()
-    if layout:
-        layout.execute(figure)
-        figure.set_layout_engine("none")
-    return figure
 
 
 def _figure_of(statistics: Statistics, labels: Sequence[LabelSpan]) -> Figure:
@@ -90,12 +50,6 @@ def _figure_of(statistics: Statistics, labels: Sequence[LabelSpan]) -> Figure:
     bars.draw_ranking(figure.add_subplot(rankings[1]), statistics.hosts, "hosts", "(no host)", width=32)
     bars.draw_ranking(figure.add_subplot(rankings[2]), statistics.users, "users", "(no user)", width=28)
     return figure
-
-
-def style() -> AbstractContextManager[None]:
-    """Give the same look whatever the user's matplotlibrc says; the backend of a notebook stays as it is."""
-    style: Any = {name: value for name, value in matplotlib.rcParamsDefault.items() if name != "backend"}
-    return matplotlib.rc_context(style | _STYLE)
 
 
 def _head(axes: Axes, statistics: Statistics) -> None:

@@ -15,11 +15,11 @@ MAX_MESSAGE_BYTES = 5 << 20  # output topics allow 4 MiB of value; key and heade
 # A member that was killed holds its partitions for so long, unless its successor has its name: then for no time.
 _SESSION_MS = 10_000
 _HEARTBEAT_MS = 2_000
+# All partitions move in one step. Where they move in two (cooperative-sticky), a member that is replaced under its name
+# between them has given up partitions that nobody is given: the broker sees no change, and they are read no more.
+_STRATEGY = "roundrobin"
 # What a killed process left open holds up readers for so long, unless its successor has its name.
 _TRANSACTION_MS = 10_000
-# A cooperative one moves a partition in two steps. Who has given it up and then begins anew under its name, because it
-# or the broker was killed in between, no longer asks for the second step: nobody would ever read that partition.
-_STRATEGY = "range"
 _FETCH_WAIT_MS = 100
 _READER_FETCH_WAIT_MS = 10  # so long until the end of a topic is known to be the end
 _QUEUED_KILOBYTES = 65_536  # of a consumer, read ahead
@@ -37,6 +37,7 @@ FIXED = {
     "transactional.id": "it is made of the data directory's id and the stage",
     "group.id": "it is the name of the stage",
     "group.instance.id": "it is made of the data directory's id and the stage",
+    "partition.assignment.strategy": "with others a partition may be left to nobody; group.protocol may be set",
 }
 
 
@@ -111,8 +112,7 @@ class KafkaSettings:
 
     def is_incremental(self) -> bool:
         """Whether partitions come and go one by one, rather than all at each rebalance."""
-        strategy = self.properties.get("partition.assignment.strategy", _STRATEGY)
-        return self.properties.get("group.protocol") == "consumer" or "cooperative" in strategy
+        return self.properties.get("group.protocol") == "consumer"
 
     def _common(self, error_cb: Callable[[Any], None]) -> dict[str, Any]:
         return {

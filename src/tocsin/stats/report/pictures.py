@@ -9,7 +9,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from tocsin.stats import bars, timelines
 from tocsin.stats.labels import LabelSpan
-from tocsin.stats.plots import style
+from tocsin.stats.picture import style
 from tocsin.stats.report.findings import Picture
 from tocsin.stats.statistics import Statistics
 
