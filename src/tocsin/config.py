@@ -182,6 +182,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("produce.speed", _not_negative, "1", "how fast to replay; 10 is ten times as fast, 0 does not wait"),
     Setting("produce.max_gap", _positive, "60", "the longest silence between events of a recording, in seconds"),
     Setting("produce.name", _text, "", "name under which Kafka keeps where inputs were left (default: its own)"),
+    Setting("produce.spool_gb", _positive, "1", "how much of a live stream is kept on disk while Kafka is away, GB"),
+    Setting("produce.spool_full", _choice("block", "drop"), "block", "when that is full: block the stream, or drop"),
     Setting("produce.again", _switch, "false", "read files that are copies of ones already read"),
     Setting("classify.rules", _path, "", "more Sigma rules: files or folders", is_list=True),
     Setting("classify.variables", _path, "", "values of placeholders in your rules: YAML files", is_list=True),
@@ -278,6 +280,11 @@ class Config(Mapping[str, Any]):
     def kafka_folder(self) -> Path:
         """What one installation keeps of its own when its bus is Kafka."""
         return self.data / "kafka"
+
+    @property
+    def spool_folder(self) -> Path:
+        """What a live stream is kept in until Kafka has it."""
+        return self.data / "spool"
 
     @property
     def bus_folder(self) -> Path:

@@ -223,6 +223,15 @@ class EmbeddedBus:
             for name, partition, committed, end, appended_us in rows
         ]
 
+    def unread_bytes(self, group: str) -> int:
+        """Return how many bytes, compressed, a group has not read yet, in all its topics."""
+        rows = self._database.rows(
+            "SELECT total(bytes) FROM offsets o JOIN blocks b ON b.topic = o.topic AND b.partition = o.partition"
+            " AND b.base_offset + b.count > o.next_offset WHERE consumer_group = ?",
+            (group,),
+        )
+        return int(rows[0][0])
+
     def has_readers(self, group: str) -> bool:
         """Whether any process reads as this group now: a reader holds the locks on its partitions."""
         for topic, partition in self.committed(group):

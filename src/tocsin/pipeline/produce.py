@@ -1,25 +1,32 @@
 """Produce: from files, recordings or the simulator to `raw-events`."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from tocsin.config import Config
-from tocsin.errors import DecodeError
+from tocsin.errors import ConfigError, DecodeError, DeliveryError, ReopenError
 from tocsin.event import RAW_EVENTS
-from tocsin.flow import Batch, Outputs, Source, pump
+from tocsin.flow import Batch, Outputs, Source, pump, waited
 from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.normaliser import normaliser_of
-from tocsin.pipeline.topology import installation, open_bus
+from tocsin.pipeline.spool import SpoolSettings, SpoolSource, open_spool, waiting
+from tocsin.pipeline.stream import StreamThread
+from tocsin.pipeline.topology import installation, is_shared, open_bus
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.replay import ReplaySettings, ReplaySource
 from tocsin.sources.report import FilesReport
 from tocsin.sources.simulator import SimulatorSettings, SimulatorSource
+from tocsin.sources.walk import STDIN
 from tocsin.telemetry.meter import StageMeter
 from tocsin.timestamps import clock_us
 
+log = logging.getLogger(__name__)
+
 _OWNER = "produce"
+_AWAY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,9 @@ class Reading:
 def produce(config: Config, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter) -> None:
     """Put records on `raw-events` until the source ends or a stop: those of files, or simulated ones."""
     name = _name(config)
+    if is_shared(config) and STDIN in map(str, reading.inputs):
+        _produce_stream(config, name, reading, is_stopped, meter)
+        return
     opened_anew(partial(_produce, config, name, reading, is_stopped, meter), is_stopped)
 
 
@@ -48,6 +58,54 @@ def _produce(config: Config, name: str, reading: Reading, is_stopped: Callable[[
         meter.figures.notes += notes()
         owner.release()
         bus.close()
+
+
+def _produce_stream(
+    config: Config, name: str, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter
+) -> None:
+    """Read standard input into the spool, and the spool into Kafka, which may be away at any time, now too."""
+    if len(reading.inputs) > 1:
+        raise ConfigError("--input -: on Kafka standard input is read by itself; start one more produce for the files")
+    folder = config.spool_folder
+    spool, owner = open_spool(folder)
+    settings = SpoolSettings(int(config["produce.spool_gb"] * 2**30), config["produce.spool_full"] == "drop")
+    stream = StreamThread(folder, settings, partial(_stream_of, config), is_stopped, meter)
+
+    def once() -> None:
+        bus = open_bus(config, f"produce-{name}")
+        source = SpoolSource(folder, bus.positions(name), stream.is_over)
+        try:
+            pump(source, _to_raw_events, bus.committer(owner=name), meter, lambda: is_stopped() or stream.has_failed())
+            if stream.is_over():
+                source.went_over()
+        finally:
+            source.close()
+            bus.close()
+
+    try:
+        stream.start()
+        while not is_stopped() and not stream.has_failed():
+            try:
+                opened_anew(once, lambda: is_stopped() or stream.has_failed())
+                break
+            except ReopenError:
+                raise
+            except DeliveryError as error:  # it was away from the first
+                meter.retried(error)
+                log.warning("Kafka is away; standard input is kept in the spool meanwhile: %s", error)
+                waited(_AWAY_SECONDS, is_stopped)
+    finally:
+        stream.end()
+        meter.figures.notes += stream.notes()
+        owner.release()
+        spool.close()
+    left = waiting(folder)
+    if left:
+        meter.figures.notes.append(f"{left:,} records wait in `{folder}`: `tocsin produce --input -` goes on with them")
+
+
+def _stream_of(config: Config) -> FilesSource:
+    return FilesSource(FilesSettings((Path(STDIN),), again=config["produce.again"]), {}, clock_us)
 
 
 def _name(config: Config) -> str:

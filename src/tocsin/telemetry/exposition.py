@@ -67,6 +67,7 @@ class _StageCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from self._messaging()
         yield from self._own()
+        yield from self._spool()
         yield from self._lags()
 
     def _messaging(self) -> Iterator[Metric]:
@@ -92,6 +93,15 @@ class _StageCollector(Collector):
             self._stage | self._system | self._group | {"messaging_operation_name": "process"},
             traffic.batch_seconds,
         )
+
+    def _spool(self) -> Iterator[Metric]:
+        spooled, stage = self._meter.spooled, self._stage
+        if spooled is None:
+            return
+        yield _gauge("tocsin_spool_records", "Records on disk that the bus has not taken yet.", stage, spooled.records)
+        yield _gauge("tocsin_spool_bytes", "Bytes of these, compressed.", stage, spooled.bytes)
+        yield _gauge("tocsin_spool_oldest_seconds", "Age of the oldest of these.", stage, spooled.oldest_seconds)
+        yield _counter("tocsin_spool_dropped", "Records dropped because the spool was full.", stage, spooled.dropped)
 
     def _own(self) -> Iterator[Metric]:
         meter, condition = self._meter, self._meter.health.condition()

@@ -29,6 +29,7 @@ class Health:
         self._clock = clock
         self._turned_at = clock()
         self._retrying: tuple[float, str] | None = None  # since when, with what error
+        self._trouble = ""
 
     def turned(self) -> None:
         """The loop has gone round: a batch was committed, or there was none."""
@@ -39,13 +40,17 @@ class Health:
         since = self._retrying[0] if self._retrying else self._clock()
         self._retrying = since, str(error)
 
+    def trouble(self, reason: str) -> None:
+        """Something is wrong that the loop itself does not see; "" once it is not any more."""
+        self._trouble = reason
+
     def condition(self) -> Condition:
         now = self._clock()
         retrying = self._retrying
         turned_seconds = now - self._turned_at
         retrying_seconds = now - retrying[0] if retrying else 0.0
         error = retrying[1] if retrying else ""
-        reason = ""
+        reason = self._trouble
         if retrying_seconds > _LONGEST_RETRY_SECONDS:
             reason = f"it has been trying again for {retrying_seconds:.0f} s: {error}"
         elif turned_seconds > _LONGEST_TURN_SECONDS:

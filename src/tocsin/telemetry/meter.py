@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from tocsin.event import Record
 from tocsin.telemetry.health import Health
@@ -33,6 +34,22 @@ class StageFigures:
     notes: list[str] = field(default_factory=list)  # what a person should know: skipped copies, unreadable files
 
 
+class Spool(Protocol):
+    """What is kept on disk until the bus takes it."""
+
+    @property
+    def records(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+    @property
+    def oldest_seconds(self) -> float: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+
 class StageMeter:
     """Writes the figures of this process to `folder/<stage>-<worker>-<pid>.json`, every half second and at the end.
 
@@ -47,6 +64,7 @@ class StageMeter:
         self.retries = 0  # of deliveries
         self.rebalances = 0
         self.read_lag: ReadLag | None = None
+        self.spooled: Spool | None = None  # replaced, never changed
         self._path = folder / f"{stage}-{worker}-{os.getpid()}.json"
         self._parts: defaultdict[str, float] = defaultdict(float)
         self._cpu_at_start = time.process_time()

@@ -1,0 +1,186 @@
+"""A spool between a live stream and a bus that may be away: an embedded log on disk, filled at once, drained in order.
+
+What a stream hands over is kept first, and goes to the bus from there: one path, whether the bus answers or not. How
+far it went over is committed on the bus with the records, so that a kill loses and doubles nothing of what was kept.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.bus.embedded import EmbeddedBus
+from tocsin.errors import DeliveryError
+from tocsin.event import DEAD_LETTERS, MAX_RECORD_BYTES, RAW_EVENTS
+from tocsin.flow import Batch, Outputs, Source, TopicSettings
+from tocsin.locks import FileLock
+
+log = logging.getLogger(__name__)
+
+_GROUP = "over"  # its offsets say what has gone over, and may be removed here
+_TOPICS = (RAW_EVENTS, DEAD_LETTERS)
+_INPUT = "spool:"  # before a topic's name: where the bus keeps how far it went over
+_KEPT_SECONDS = 1
+_LOOK_SECONDS = 0.5
+_TIDY_SECONDS = 5.0
+_SAY_SECONDS = 30.0
+_TELL_SECONDS = 10.0  # a spool that holds records so old is filling: the bus is away, or too slow
+_AT_ONCE = 5_000
+_IDLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class SpoolSettings:
+    """What a spool may hold."""
+
+    max_bytes: int = 1 << 30  # of what has not gone over, compressed
+    is_dropping: bool = False  # when full: drop what comes, rather than let the stream wait
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """What a spool holds at a moment, and what it has dropped."""
+
+    records: int = 0
+    bytes: int = 0  # compressed
+    oldest_seconds: float = 0.0
+    dropped: int = 0  # records, since this process started
+
+
+def open_spool(folder: Path) -> tuple[EmbeddedBus, FileLock]:
+    """Open it as its one owner. Raises ConfigError."""
+    bus = _opened(folder)
+    return bus, bus.own("spool")
+
+
+def _opened(folder: Path) -> EmbeddedBus:
+    bus = EmbeddedBus(folder)
+    topics = {RAW_EVENTS: TopicSettings(1, _KEPT_SECONDS, 0, MAX_RECORD_BYTES), DEAD_LETTERS: TopicSettings(1, 1, 0)}
+    bus.ensure_topics(topics, {_GROUP: _TOPICS})
+    return bus
+
+
+class SpoolEntry:
+    """The stream's end: a source that is looked at as it is read, and a committer that keeps what was read."""
+
+    def __init__(self, folder: Path, settings: SpoolSettings, source: Source, tell: Callable[[Spooled], None]) -> None:
+        """`tell` is told what the spool holds, twice a second."""
+        self._bus = _opened(folder)
+        self._settings = settings
+        self._source = source
+        self._tell = tell
+        self._committer = self._bus.committer(owner="stream")
+        self._spooled = Spooled()
+        self._looked_at = -_LOOK_SECONDS
+        self._said_at = -_SAY_SECONDS
+
+    def read(self) -> Batch | None:
+        self._look()
+        return self._source.read()
+
+    def close(self) -> None:
+        self._source.close()
+        self._bus.close()
+
+    def commit(self, outputs: Outputs, batch: Batch) -> None:
+        """Keep it. Raises DeliveryError where the spool is full, or the disk is: then the stream waits."""
+        self._look()
+        if self._spooled.bytes < self._settings.max_bytes:
+            self._committer.commit(outputs, batch)
+            return
+        limit = f"the spool is full: {self._spooled.bytes:,} of {self._settings.max_bytes:,} bytes wait for the bus"
+        if not self._settings.is_dropping:
+            raise DeliveryError(f"{limit}; the stream waits (produce.spool_gb, produce.spool_full)")
+        dropped = self._spooled.dropped + sum(map(len, outputs.values()))
+        self._spooled = Spooled(self._spooled.records, self._spooled.bytes, self._spooled.oldest_seconds, dropped)
+        self._tell(self._spooled)
+        self._say("%s; %s records were dropped so far.", limit, f"{dropped:,}")
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if now - self._looked_at < _LOOK_SECONDS:
+            return
+        self._looked_at = now
+        lags = self._bus.lag(_GROUP)
+        self._spooled = Spooled(
+            sum(lag.records for lag in lags),
+            self._bus.unread_bytes(_GROUP),
+            max((lag.oldest_age_seconds for lag in lags), default=0.0),
+            self._spooled.dropped,
+        )
+        self._tell(self._spooled)
+        if self._spooled.oldest_seconds > _TELL_SECONDS:
+            self._say(
+                "%s records wait in the spool (%s bytes).", f"{self._spooled.records:,}", f"{self._spooled.bytes:,}"
+            )
+
+    def _say(self, sentence: str, *values: str) -> None:
+        if time.monotonic() - self._said_at >= _SAY_SECONDS:
+            self._said_at = time.monotonic()
+            log.warning(sentence, *values)
+
+
+class SpoolSource:
+    """The bus's end: a source of what the spool holds, in order, from where the bus says it went over."""
+
+    def __init__(self, folder: Path, positions: Mapping[str, bytes], is_stream_over: Callable[[], bool]) -> None:
+        self._bus = _opened(folder)
+        self._is_stream_over = is_stream_over
+        went_over = self._bus.committed(_GROUP)
+        self._next = {
+            topic: max(int(positions.get(_INPUT + self._origin(topic), b"0")), went_over[(topic, 0)])
+            for topic in _TOPICS
+        }
+        self._tidied_at = time.monotonic()
+        self._is_tidy = True
+
+    def read(self) -> Batch | None:
+        """Return what waits; a tick when nothing does; None once the stream is over and all went over.
+
+        What was returned before has been committed by now: it may be removed here.
+        """
+        self._tidy()
+        is_over = self._is_stream_over()  # asked first: what came before its end is then found
+        found = {topic: self._bus.read_from(topic, 0, self._next[topic], _AT_ONCE) for topic in _TOPICS}
+        if not any(found.values()):
+            if is_over:
+                return None
+            time.sleep(_IDLE_SECONDS)
+            return Batch()
+        self._next |= {topic: records[-1].offset + 1 for topic, records in found.items() if records}
+        self._is_tidy = False
+        positions = {_INPUT + self._origin(topic): b"%d" % self._next[topic] for topic, got in found.items() if got}
+        letters = found[DEAD_LETTERS]
+        return Batch(found[RAW_EVENTS], positions=positions, aside={DEAD_LETTERS: letters} if letters else {})
+
+    def close(self) -> None:
+        self._bus.close()
+
+    def went_over(self) -> None:
+        """All that was read went over: remove it."""
+        self._tidied_at = -_TIDY_SECONDS
+        self._tidy()
+
+    def _tidy(self) -> None:
+        now = time.monotonic()
+        if self._is_tidy or now - self._tidied_at < _LOOK_SECONDS:
+            return
+        self._tidied_at = now
+        self._is_tidy = True
+        offsets = {(topic, 0): following for topic, following in self._next.items()}
+        self._bus.committer(group=_GROUP).commit({}, Batch(offsets=offsets))
+        self._bus.retain(time.time_ns() // 1000)
+
+    def _origin(self, topic: str) -> str:
+        """Name a topic of this spool and no other, even in its place."""
+        return f"{self._bus.id}/{topic}"
+
+
+def waiting(folder: Path) -> int:
+    """Return how many records wait in a spool."""
+    bus = _opened(folder)
+    try:
+        return sum(lag.records for lag in bus.lag(_GROUP))
+    finally:
+        bus.close()
