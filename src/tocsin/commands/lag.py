@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,8 +61,8 @@ def main(parsed: argparse.Namespace) -> int:
 
     with closing(existing_bus(config)) as bus, ExitStack() as opened:
         reader = LagReader(bus)
-        reader.read()
         if not parsed.watch:
+            reader.read()
             time.sleep(_LOOK_SECONDS)
             if parsed.json:
                 import json
@@ -93,6 +93,8 @@ def _refuse_without_effect(parsed: argparse.Namespace) -> None:
 def _watch(reader: "LagReader", seconds: float | None, seen: "Sequence[_See]") -> None:
     """Look again and again; a bus that does not answer now is asked again."""
     end = None if seconds is None else time.monotonic() + seconds
+    with suppress(DeliveryError):  # what rates are counted from; without it from the next look
+        reader.read()
     while end is None or time.monotonic() < end:
         time.sleep(_LOOK_SECONDS if end is None else max(0.0, min(_LOOK_SECONDS, end - time.monotonic())))
         now = datetime.now(UTC)
