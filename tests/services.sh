@@ -25,6 +25,7 @@ install() { # what it is for, then Debian packages
 }
 
 has_one_of chromium chromium-browser google-chrome-stable google-chrome || install "tests that look at pages" chromium
+has_one_of strace || install "tests of a loss of power" strace
 has_one_of java || install "tests with a real Kafka" openjdk-17-jre-headless
 has_one_of mvn || install "tests with a real Kafka" maven
 if has_one_of java && has_one_of mvn; then
