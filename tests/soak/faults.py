@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from tests.kafka.broker import Cluster
 from tests.soak.disk import Disk
 from tests.soak.failure import SoakFailedError
@@ -85,14 +87,20 @@ class Faults:
     def _kill(self, fault: Fault) -> None:
         stage, member = fault.target, self._member(fault)
         pids, which = self.keeper.pids(member), ""
+        writers = self.keeper.writers(member)
         if stage == "store":  # the writer below it, all of it as a container is killed, or only what supervises
-            pids, which = ((pids[1:2], " (writer)"), (pids, " (all)"), (pids[:1], " (supervisor)"))[fault.number % 3]
+            if not writers:
+                raise SoakFailedError(f"{member} has no writer below it; see {self.folder / 'logs'}")
+            pids, which = ((writers, " (writer)"), (pids, " (all)"), (pids[:1], " (supervisor)"))[fault.number % 3]
         is_alone = stage != "produce" and fault.number % _ALONE_EVERY == _ALONE_EVERY - 1
         if is_alone:
             self.keeper.hold(member)
             pids, which = self.keeper.pids(member), ", not restarted"
         killed = time.monotonic()
         self.keeper.signal(signal.SIGKILL, pids)
+        if which == " (supervisor)":  # its writer goes on until it notices: what it still commits is no recovery
+            psutil.wait_procs([psutil.Process(pid) for pid in writers if psutil.pid_exists(pid)], _RECOVER_SECONDS)
+            killed = time.monotonic()
         self._measure(f"kill {stage}{which}", stage, killed)
         if is_alone:
             self.keeper.wait(member, 5.0)

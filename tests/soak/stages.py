@@ -75,6 +75,15 @@ class Keeper(threading.Thread):
         except psutil.NoSuchProcess:
             return []
 
+    def writers(self, name: str) -> list[int]:
+        """Return the pids of the writers below a store; `maintain` is a child of it, too."""
+        found = []
+        for pid in self.pids(name):
+            with suppress(psutil.NoSuchProcess):
+                if any(word.startswith("--worker") for word in psutil.Process(pid).cmdline()):
+                    found.append(pid)
+        return found
+
     def signal(self, number: int, pids: Sequence[int]) -> None:
         for pid in pids:
             with suppress(ProcessLookupError):

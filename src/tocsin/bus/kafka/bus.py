@@ -146,7 +146,7 @@ class KafkaBus:
 
     def lag(self, group: str) -> list[PartitionLag]:
         """Return the lag of a group by topic and partition."""
-        committed = self._committed(group, is_settled=False)
+        committed = self._client.retried(lambda: self._committed(group, is_settled=False))
         topics = sorted({topic for topic, _ in committed}.union(self._topics_of.get(group, ())))
         places = list(chain.from_iterable(map(self._client.places_of, topics)))
         firsts, ends = self._client.firsts(places), self._client.ends(places)
