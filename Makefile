@@ -11,9 +11,11 @@ run: $(READY)  ## simulate a day of a Windows fleet, classify and store it, sum 
 test: $(READY)  ## the tests that need nothing but Python (under three minutes)
 	$(BIN)/python -m pytest -n auto
 
-test-all: lint services $(READY)  ## all tests: those above with coverage, then kills, fail points, full disks, large inputs
+test-all: lint services $(if $(TESTED),,test)  ## all tests: those above, then on a real Kafka, kills, faults, large inputs; TESTED=1 leaves out those above
+	$(BIN)/python -m pytest -n 4 -m slow --durations 15
+
+coverage: $(READY)  ## which lines the tests that need nothing but Python run
 	$(BIN)/python -m pytest -n auto --cov=tocsin --cov-report=term:skip-covered
-	$(BIN)/python -m pytest -n auto -m slow --durations 15
 
 soak: services $(READY)  ## an hour of faults on a real Kafka, judged by a ledger; goes on where it was; SOAK="--help" says more
 	$(BIN)/python -m tests.soak $(SOAK)
