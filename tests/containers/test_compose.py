@@ -1,0 +1,116 @@
+"""All of compose.yaml runs: events go from container to container, a killed one comes back, each event is stored once."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.containers.engine import EngineError, docker_environment
+from tests.containers.images import missing
+from tests.ledger import Ledger, digest
+from tests.sources.simulator.simulated import run as simulate
+from tocsin.sources.simulator import SimulatorSettings
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+_ROOT = Path(__file__).resolve().parents[2]
+_EVENTS = 12_000
+_RATE = 400
+_OURS = f"""\
+services:
+  produce: {{command: [produce, --count, "{_EVENTS}", --rate, "{_RATE}"]}}
+"""
+
+
+class _Compose:
+    """`docker compose` on our file, with the stand-ins and what the test asks for."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        (folder / "compose.test.yaml").write_text(_OURS)
+        files = (
+            _ROOT / "compose.yaml",
+            _ROOT / "tests/containers/compose.stand-ins.yaml",
+            folder / "compose.test.yaml",
+        )
+        self._command = ["docker", "compose", "-p", "tocsin-test", *(f"--file={file}" for file in files)]
+        self._environment = dict(environment)
+
+    def __call__(self, *arguments: str, timeout: float = 300) -> str:
+        return self.docker(*self._command, *arguments, timeout=timeout)
+
+    def docker(self, *command: str, timeout: float = 60) -> str:
+        done = subprocess.run(
+            command, cwd=_ROOT, env=self._environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(command)}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
+        return done.stdout
+
+    def containers(self, service: str) -> list[str]:
+        return self("ps", "--quiet", service).split()
+
+    def state(self, container: str) -> dict[str, Any]:
+        (found,) = json.loads(self.docker("docker", "inspect", container))
+        return {**found["State"], "RestartCount": found["RestartCount"]}
+
+    def lag(self) -> list[dict[str, Any]]:
+        lags: list[dict[str, Any]] = json.loads(self("exec", "-T", "store", "tocsin", "lag", "--json"))
+        return lags
+
+
+@pytest.fixture
+def compose(tmp_path: Path) -> Iterator[_Compose]:
+    try:
+        with docker_environment() as environment:
+            absent = missing(environment)
+            if absent:
+                raise EngineError(f"these images are not there: {', '.join(absent)}")
+            compose = _Compose(environment, tmp_path)
+            try:
+                yield compose
+            finally:
+                compose("down", "--volumes", "--remove-orphans")
+    except EngineError as error:
+        reason = f"needs Docker, Compose and images that `make services` makes, as root on Debian: {error}"
+        if os.environ.get("TOCSIN_REQUIRE_SERVICES") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def _until(what: str, holds: Any, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
+        time.sleep(1.0)
+
+
+def test_events_go_from_container_to_container_and_each_is_stored_once(compose: _Compose, tmp_path: Path) -> None:
+    compose("build", "topics", timeout=600)
+    compose("up", "--detach", "--wait", "--scale", "classify=2", "--scale", "store=2")
+    assert len(compose.containers("classify")) == 2
+    _until("both classify have partitions", lambda: _have_partitions(compose, "classify", 2))
+
+    victim = compose.containers("classify")[0]
+    os.kill(compose.state(victim)["Pid"], signal.SIGKILL)  # as a crash; `docker kill` would count as a stop
+    _until("the killed one is there again", lambda: compose.state(victim)["RestartCount"] >= 1)
+
+    def is_all_stored() -> bool:
+        counted = compose("exec", "-T", "store", "tocsin", "query", "--json", "SELECT count(*) AS n FROM events")
+        return bool(json.loads(counted)[0]["n"] >= _EVENTS) and not sum(lag["records"] for lag in compose.lag())
+
+    _until("all is stored", is_all_stored)
+    compose("stop", "store")
+    compose("cp", "store:/var/lib/tocsin", str(tmp_path / "data"))
+    expected = Counter(digest(record.value) for record in simulate(SimulatorSettings(count=_EVENTS))[0])
+    Ledger.of(tmp_path / "data").check(expected)
+
+
+def _have_partitions(compose: _Compose, service: str, members: int) -> bool:
+    logs: Sequence[str] = compose("logs", "--no-color", service).splitlines()
+    return len({line.split("|")[0] for line in logs if "partitions come" in line}) >= members
