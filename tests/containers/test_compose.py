@@ -1,4 +1,4 @@
-"""All of compose.yaml runs: events go from container to container, a killed one comes back, each event is stored once."""
+"""All of compose.yaml runs: events go from one container to another, a killed one comes back, each is stored once."""
 
 import json
 import os
