@@ -64,12 +64,14 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.pipeline.labels import labels_of
     from tocsin.pipeline.reading import open_existing_store
     from tocsin.pipeline.statistics import draw, statistics_of
+    from tocsin.sinks.reader import asking
     from tocsin.stats.statistics import Filters
     from tocsin.stats.tables import as_json, print_statistics
 
     store = open_existing_store(config)
     filters = (parsed.since, parsed.until, parsed.host, parsed.min_level)
-    statistics = statistics_of(store, Filters(*filters))
+    with asking("stats", "--since and --until, --host"):
+        statistics = statistics_of(store, Filters(*filters))
     if parsed.navigator:
         write_fired_layer(store, Filters(*filters), parsed.navigator)
         print(f"layer: {parsed.navigator}", file=sys.stderr)

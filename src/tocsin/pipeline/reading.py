@@ -1,6 +1,7 @@
 """Read what is stored, with all that is committed listed first."""
 
 import os
+from contextlib import closing
 
 import duckdb
 
@@ -19,9 +20,6 @@ def open_existing_store(config: Config) -> duckdb.DuckDBPyConnection:
     has_own_bus = not is_shared(config) and has_bus(config)  # Kafka may be away, and a store lists its commits itself
     is_writable = os.access(config.store_folder, os.W_OK) and os.access(config.bus_folder, os.W_OK)
     if is_writable and has_own_bus and (config.store_folder / "manifest.sqlite").exists():
-        bus = existing_bus(config)
-        manifest = Manifest(config.store_folder)
-        list_commits(bus, manifest)
-        manifest.close()
-        bus.close()
+        with closing(existing_bus(config)) as bus, closing(Manifest(config.store_folder)) as manifest:
+            list_commits(bus, manifest)
     return open_store(config.store_folder)

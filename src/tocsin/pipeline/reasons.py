@@ -10,7 +10,6 @@ from tocsin.rules.attack import Attack
 from tocsin.rules.explain import Explanation, Question
 from tocsin.rules.explain import Line as AnsweredLine
 from tocsin.rules.preparation import Preparation
-from tocsin.rules.progress import OnProgress, unseen
 from tocsin.stats.report.findings import Line, Selection, Why
 
 Normalise = Callable[[bytes, int], Event]
@@ -29,7 +28,6 @@ class Reasons:
         preparation: Preparation,
         normalise: Normalise,
         most: int,
-        on_progress: OnProgress = unseen,
     ) -> None:
         self._rules = {rule.id: rule for rule in rule_set.rules}
         self._filters = rule_set.filters
@@ -38,7 +36,6 @@ class Reasons:
         self._normalise = normalise
         self._most = most
         self._questions: dict[str, Question | str] = {}  # by rule id; else why there is none
-        self._on_progress = on_progress
 
     def why(self, rule: str, event: str) -> Why:
         """Explain one match, of a rule by its id and an event as JSON."""
@@ -57,7 +54,7 @@ class Reasons:
         rule = self._rules.get(rule_id)
         if rule is None:
             return _NOT_LOADED
-        if len(self._questions) >= self._most:
+        if sum(isinstance(each, Question) for each in self._questions.values()) >= self._most:
             return f"that of {self._most:,} rules is said here; `tocsin rules explain` says it of one more"
         filters = [one for one in self._filters if one.is_for(rule)]
         try:

@@ -15,6 +15,7 @@ from tocsin.pipeline.statistics import spans_of, statistics_of
 from tocsin.pipeline.summary import attack_steps, dead_letters_by_cause, events_without_time
 from tocsin.rules.attack import Attack
 from tocsin.rules.progress import OnProgress, unseen
+from tocsin.sinks.reader import asking
 from tocsin.stats.report.findings import Limits, Mark, Matrix, Simulated, Step, Technique, Wording
 from tocsin.stats.report.page import Report, write_page
 from tocsin.stats.report.pictures import pictures_of
@@ -35,8 +36,11 @@ def report_of_store(
     rules = load_rule_set(
         attack, config["classify.rules"], config["classify.builtin"], user_cache(), preparation, on_progress
     )
-    statistics = statistics_of(store, filters)
-    findings = read_findings(store, filters, limits, lambda done, total: on_progress("events of alerts", done, total))
+    with asking("report", "--min-level, --since and --until, --host"):
+        statistics = statistics_of(store, filters)
+        findings = read_findings(
+            store, filters, limits, lambda done, total: on_progress("events of alerts", done, total)
+        )
     labels = [label for label in labels_of(config) if _is_meant(label, filters)]
     return write_page(
         Report(

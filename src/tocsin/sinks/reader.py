@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,21 +96,27 @@ def query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyCon
 
     Raises ConfigError for anything else, and for what DuckDB refuses.
     """
-    try:
+    with asking("query", "a shorter time, fewer columns, a LIMIT"):
         cursor = connection.cursor()
         _check_reads_only(cursor, sql)
         return cursor.execute(sql)
+
+
+@contextmanager
+def asking(who: str, less: str) -> Iterator[None]:
+    """Say in our words what DuckDB cannot do: `who` asked, and what `less` would be. Raises ConfigError."""
+    try:
+        yield
     except duckdb.OutOfMemoryException as error:
         raise ConfigError(
-            f"query: it needs more memory than the {ReaderSettings().memory} that a query may use;"
-            " ask for less: a shorter time, fewer columns, a LIMIT"
+            f"{who}: it needs more memory than the {ReaderSettings().memory} that a query may use; ask for less: {less}"
         ) from error
     except duckdb.IOException as error:
         raise ConfigError(
-            f"query: {error}\nIf a file is missing that was there before, it was replaced: run the query again"
+            f"{who}: {error}\nIf a file is missing that was there before, it was replaced: run it again"
         ) from error
     except duckdb.Error as error:
-        raise ConfigError(f"query: {error}") from error
+        raise ConfigError(f"{who}: {error}") from error
 
 
 def _check_reads_only(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:

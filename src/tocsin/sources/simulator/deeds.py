@@ -38,13 +38,6 @@ def connected(recorder: Recorder, time_us: int, host: Host, process: Process, to
     _write(recorder, time_us, _CONNECTION, host, values)
 
 
-def accepted(recorder: Recorder, time_us: int, host: Host, process: Process, address: bytes, port: int) -> None:
-    """Sysmon 3, of a connection that the process was asked for, from `address` to `port` of `host`."""
-    source_port = _FIRST_EPHEMERAL_PORT + int(recorder.random() * 16_000)
-    actor = (utc_of(time_us), process.guid, process.pid, process.program.image, process.session.account.user)
-    _write(recorder, time_us, _CONNECTION, host, (*actor, b"tcp", b"false", address, source_port, host.address, port))
-
-
 def looked_up(
     recorder: Recorder, time_us: int, host: Host, process: Process, name: bytes, address: bytes | None
 ) -> None:

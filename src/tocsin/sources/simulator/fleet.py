@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from typing import NamedTuple
 
 from tocsin.sources.simulator.text import escaped, number_of
@@ -76,16 +77,16 @@ class Fleet:
     admins: tuple[Account, ...]
     services: tuple[Account, ...]
 
-    @property
+    @cached_property
     def workstations(self) -> tuple[Host, ...]:
         return self._of(Role.WORKSTATION)
 
-    @property
+    @cached_property
     def servers(self) -> tuple[Host, ...]:
         """Servers other than domain controllers; every host where there are none."""
         return self._of(Role.SERVER) or self.hosts
 
-    @property
+    @cached_property
     def controllers(self) -> tuple[Host, ...]:
         """Domain controllers; every host where there are none."""
         return self._of(Role.DOMAIN_CONTROLLER) or self.hosts

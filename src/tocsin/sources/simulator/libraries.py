@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from tocsin.sources.simulator.text import escaped, number_of
+from tocsin.sources.simulator.text import escaped, file_hashes
 
 # What Sysmon 7 says of an image, escaped for JSON: ImageLoaded, version, description, product, company, original file
 # name, hashes, signed, signature, status of the signature.
@@ -106,17 +106,6 @@ def library(name: str) -> Library:
     return _described(name, facts, signer)
 
 
-def unsigned_library(path: str) -> Library:
-    """A library that nobody signed and that says nothing of itself."""
-    return _described(path, [path, "-", "-", "-", "-", "-"], "")
-
-
 def _described(name: str, facts: list[str], signer: str) -> Library:
     signed = (b"true", escaped(signer), b"Valid") if signer else (b"false", b"-", b"Unavailable")
-    return (*map(escaped, facts), _hashes(name, facts[1]), *signed)
-
-
-def _hashes(name: str, version: str) -> bytes:
-    digits = "".join(f"{number_of('library', name, version, part):016X}" for part in range(11))
-    md5, sha1, sha256, imphash = digits[:32], digits[32:72], digits[72:136], digits[136:168]
-    return f"SHA1={sha1},MD5={md5},SHA256={sha256},IMPHASH={imphash}".encode()
+    return (*map(escaped, facts), file_hashes("library", name, facts[1]), *signed)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-from tocsin.sources.simulator.text import escaped, number_of
+from tocsin.sources.simulator.text import escaped, file_hashes
 
 
 class Program(NamedTuple):
@@ -256,7 +256,6 @@ _WINDOWS_TOOLS = {
     "setspn": ("setspn.exe", "Query or reset the computer's SPN attribute", "setspn.exe"),
     "ntdsutil": ("ntdsutil.exe", "NT5DS", "ntdsutil.exe"),
     "wmic": ("wbem\\WMIC.exe", "WMI Commandline Utility", "wmic.exe"),
-    "wscript": ("wscript.exe", "Microsoft ® Windows Based Script Host", "wscript.exe"),
     "systeminfo": ("systeminfo.exe", "Displays system information", "sysinfo.exe"),
     "fltmc": ("fltMC.exe", "Filter Manager Control Program", "fltMC.exe"),
     "fsutil": ("fsutil.exe", "fsutil.exe", "fsutil.exe"),
@@ -266,7 +265,6 @@ _WINDOWS_TOOLS = {
     "taskkill": ("taskkill.exe", "Terminates Processes", "taskkill.exe"),
     "curl": ("curl.exe", "The curl executable", "curl.exe"),
     "w3wp": ("inetsrv\\w3wp.exe", "IIS Worker Process", "w3wp.exe"),
-    "xcopy": ("xcopy.exe", "Extended Copy Utility", "XCOPY.EXE"),
     "compattelrunner": ("CompatTelRunner.exe", "Microsoft Compatibility Telemetry", "CompatTelRunner.exe"),
 }
 _FILES |= {
@@ -280,10 +278,4 @@ def program(name: str, user: str = "") -> Program:
     """Look a program up; `user` is the profile folder for those that are installed per user."""
     path, *facts = _FILES[name]
     path = path.replace("{user}", user)
-    return Program(name, escaped(path), (*map(escaped, (path, *facts)), _hashes(name, facts[0])))
-
-
-def _hashes(name: str, version: str) -> bytes:
-    digits = "".join(f"{number_of('file', name, version, part):016X}" for part in range(11))
-    md5, sha1, sha256, imphash = digits[:32], digits[32:72], digits[72:136], digits[136:168]
-    return f"SHA1={sha1},MD5={md5},SHA256={sha256},IMPHASH={imphash}".encode()
+    return Program(name, escaped(path), (*map(escaped, (path, *facts)), file_hashes("file", name, facts[0])))

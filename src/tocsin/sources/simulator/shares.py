@@ -14,7 +14,6 @@ class Share(NamedTuple):
 
 PIPES = Share(b"\\\\\\\\*\\\\IPC$", b"")
 ADMIN_SHARE = Share(b"\\\\\\\\*\\\\ADMIN$", b"\\\\??\\\\C:\\\\Windows")
-POLICIES = Share(b"\\\\\\\\*\\\\SYSVOL", b"\\\\??\\\\C:\\\\Windows\\\\SYSVOL\\\\sysvol")
 
 
 def _rights(*tokens: str) -> bytes:

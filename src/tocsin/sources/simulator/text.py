@@ -37,3 +37,10 @@ def _minute_of(minute: int, separator: bytes) -> bytes:
 def number_of(*parts: int | str) -> int:
     """Derive a 64-bit number from what names a thing: the same on every machine and in every version of Python."""
     return xxh3_64_intdigest("\0".join(map(str, parts)).encode())
+
+
+def file_hashes(kind: str, name: str, version: str) -> bytes:
+    """Return the hashes of a file as Sysmon writes them, always the same for a kind, name and version."""
+    digits = "".join(f"{number_of(kind, name, version, part):016X}" for part in range(11))
+    md5, sha1, sha256, imphash = digits[:32], digits[32:72], digits[72:136], digits[136:168]
+    return f"SHA1={sha1},MD5={md5},SHA256={sha256},IMPHASH={imphash}".encode()

@@ -25,8 +25,8 @@ class Trees:
 
     def start(
         self, time_us: int, host: Host, root: Process, starts: tuple[Start, ...], user: str, session: Session | None
-    ) -> Process:
-        """Start a tree of processes; returns the last one of depth 0."""
+    ) -> None:
+        """Start a tree of processes."""
         line = [root]
         directory = _home_of(user)
         for depth, facts, commands in prepared(starts, user):
@@ -37,7 +37,6 @@ class Trees:
             self.leave_footprints(time_us, host, process)
             line[depth + 1 :] = [process]
             time_us += 20_000 + int(self._random() * 1_500_000)
-        return line[1]
 
     def leave_footprints(self, time_us: int, host: Host, process: Process) -> None:
         """Write down some of what the process does from then on; often nothing."""
