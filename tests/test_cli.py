@@ -192,7 +192,7 @@ def test_config_show_masks_nothing_it_need_not_and_says_where_each_setting_comes
 def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path) -> None:
     ran = tocsin("run", "--count", 1000, "--data", "data", cwd=tmp_path)
     assert ran.returncode == 0
-    assert "no attack had begun by the last event" in ran.stdout
+    assert "attacks that had not begun by the last event: phish-to-credentials" in ran.stdout
     done = tocsin("stats", "--data", "data", "--output", "picture.svg", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "picture.svg").read_text().startswith("<?xml")

@@ -45,5 +45,5 @@ def main(parsed: argparse.Namespace) -> int:
     reading = reading_of(parsed)
     with view_for_stdout() as view:
         outcome = run(config, reading, StopSignal(is_supervised=False), view.show)
-    print_summary(config, outcome, is_simulated=not reading)
+    print_summary(config, outcome)
     return 130 if outcome.was_stopped else 0

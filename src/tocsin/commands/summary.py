@@ -33,7 +33,7 @@ _NOTES_SHOWN = 20
 _MEASURED_RECORDS = 10_000
 
 
-def print_summary(config: Config, outcome: RunOutcome, *, is_simulated: bool) -> None:
+def print_summary(config: Config, outcome: RunOutcome) -> None:
     """Print events, verdicts by tactic, alerts, attack steps, throughput, latency, and where the files are."""
     store = open_existing_store(config)
     bus = open_bus(config)
@@ -65,8 +65,6 @@ def print_summary(config: Config, outcome: RunOutcome, *, is_simulated: bool) ->
         f"{count:,} events are stored under the time they were read, not their own: flag {flag}"
         for flag, count in events_without_time(store).items()
     ]
-    if is_simulated and not labels and config["produce.attacks"] != "none":
-        notes.append("no attack had begun by the last event: more --count or fewer --hosts cover more of the day")
     _notes(outcome, notes + [note for figure in figures for note in figure.notes])
 
 

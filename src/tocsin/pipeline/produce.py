@@ -134,10 +134,19 @@ def _source(config: Config, reading: Reading, positions: Mapping[str, bytes]) ->
     if reading.recordings:
         return _replay(config, reading.recordings, positions)
     if not reading.inputs:
-        return SimulatorSource(simulator_settings(config), positions, clock_us), list
+        simulator = SimulatorSource(simulator_settings(config), positions, clock_us)
+        return simulator, lambda: _not_begun(simulator)
     settings = FilesSettings(tuple(reading.inputs), reading.follow, config["produce.again"])
     files = FilesSource(settings, positions, clock_us)
     return files, lambda: _notes(files.report)
+
+
+def _not_begun(simulator: SimulatorSource) -> list[str]:
+    names = simulator.not_begun()
+    if not names:
+        return []
+    more = "more --count or fewer --hosts cover more of the day"
+    return [f"attacks that had not begun by the last event: {', '.join(names)}; {more}"]
 
 
 def _replay(

@@ -13,7 +13,7 @@ _SILENT.propagate = False
 MAX_MESSAGE_BYTES = 5 << 20  # output topics allow 4 MiB of value; key and headers come on top
 
 # A member that was killed holds its partitions for so long, unless its successor has its name: then for no time.
-_SESSION_MS = 10_000
+_SESSION_MS = 8_000
 _HEARTBEAT_MS = 2_000
 # All partitions move in one step. Where they move in two (cooperative-sticky), a member that is replaced under its name
 # between them has given up partitions that nobody is given: the broker sees no change, and they are read no more.

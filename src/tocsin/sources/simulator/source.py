@@ -43,6 +43,12 @@ class SimulatorSource:
         self._pace = Pace(settings.rate, settings.burst, monotonic, sleep)
         self._blocks = Blocks(settings)
         self._block: Block | None = None
+        self._is_from_start = self._index == 0
+        self._begun: set[str] = set()
+
+    def not_begun(self) -> list[str]:
+        """Return the attacks of which no step has been written yet; none where an earlier process wrote some."""
+        return [name for name in self._settings.scenarios if name not in self._begun] if self._is_from_start else []
 
     def read(self) -> Batch | None:
         """Return the next events, fewer or none (a tick) when the rate asks for it; None after `count` events."""
@@ -70,6 +76,7 @@ class SimulatorSource:
                 event_id = event_id_of(origin, index, raw)
                 records.append(stamped(raw, event_id, ingest_us, draft.host.computer))
                 if draft.step is not None:
+                    self._begun.add(draft.step.scenario)
                     labels.append(label_of(draft.step, origin, event_id, draft.time_us, draft.host.computer, ingest_us))
             self._index += end - self._place
             self._place = end
