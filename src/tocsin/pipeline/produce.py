@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 _OWNER = "produce"
 _AWAY_SECONDS = 1.0
+# A transaction on Kafka costs some 20 ms, however many records there are.
+_KAFKA_BATCH_RECORDS = 5_000
+_KAFKA_BATCH_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ def _source(config: Config, reading: Reading, positions: Mapping[str, bytes]) ->
         simulator = SimulatorSource(simulator_settings(config), positions, clock_us)
         return simulator, lambda: _not_begun(simulator)
     settings = FilesSettings(tuple(reading.inputs), reading.follow, config["produce.again"])
+    if is_shared(config):
+        settings = replace(settings, batch_size=_KAFKA_BATCH_RECORDS, batch_bytes=_KAFKA_BATCH_BYTES)
     files = FilesSource(settings, positions, clock_us)
     return files, lambda: _notes(files.report)
 
