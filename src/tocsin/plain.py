@@ -26,6 +26,11 @@ def plain(text: str, width: int | None = None) -> str:
     return shown if width is None or len(shown) <= width else shown[: width - 1] + "…"
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return e.g. `1 record`, `2,000 records`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
 def plain_json(text: bytes) -> bytes:
     """Return JSON that is harmless to a terminal: unsafe characters are written as JSON's escapes."""
     return text if text.isascii() and b"\x7f" not in text else _UNSAFE.sub(_json_escape, text.decode()).encode()

@@ -68,7 +68,7 @@ def test_what_could_not_be_read_is_put_back_once_as_it_came(place: _Place) -> No
     assert (first["reason"], first["record"], first["replayed_at"]) == ("not_json", "raw-events/0/0", "")
     assert place.letters("--stage", "store") == []
     assert "--yes" in place("dead-letters", "replay", first["place"], code=2)
-    assert "1 records were put back" in place("dead-letters", "replay", first["place"], "--yes")
+    assert "Put back: 1 record." in place("dead-letters", "replay", first["place"], "--yes")
     assert "nothing to put back" in place("dead-letters", "replay", first["place"], "--yes")
     again = [record for record in place.bus.read_from("raw-events", 0, 0, 10) if record.value == broken.value][-1]
     assert again.key == broken.key

@@ -7,6 +7,7 @@ import argparse
 
 from tocsin.commands.options import add_metrics, add_places, add_setting, add_stage, config_of, path
 from tocsin.errors import ConfigError
+from tocsin.plain import counted
 
 _OF_THE_SIMULATOR = ("count", "rate", "burst", "seed", "run", "hosts", "attacks", "format", "start")
 
@@ -109,7 +110,7 @@ def main(parsed: argparse.Namespace) -> int:
             produce(config, reading, StopSignal(parsed.supervised), meter)
     finally:
         meter.write()
-    print(f"produce: {meter.figures.records:,} records put on the bus.")
+    print(f"produce: {counted(meter.figures.records, 'record')} put on the bus.")
     for note in meter.figures.notes:
         print(f"produce: {note}")
     return 0

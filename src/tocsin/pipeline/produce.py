@@ -15,6 +15,7 @@ from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.spool import SpoolSettings, SpoolSource, open_spool, waiting
 from tocsin.pipeline.stream import StreamThread
 from tocsin.pipeline.topology import installation, is_shared, open_bus
+from tocsin.plain import counted
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.replay import ReplaySettings, ReplaySource
 from tocsin.sources.report import FilesReport
@@ -182,10 +183,10 @@ def _replay(
 
 
 def _notes(report: FilesReport) -> list[str]:
-    notes = [f"{report.files:,} files read"]
+    notes = [f"{counted(report.files, 'file')} read"]
     notes += [f"skipped `{path}`: a copy of `{original}` (--again reads it)" for path, original in report.copies]
     if report.already_read:
-        notes.append(f"{len(report.already_read):,} files had been read before")
+        notes.append(f"{counted(len(report.already_read), 'file')} had been read before")
     if report.ignored:
         notes.append(f"{len(report.ignored):,} files are neither .evtx nor JSON Lines by their names: ignored")
     return notes + [str(problem) for problem in report.problems]

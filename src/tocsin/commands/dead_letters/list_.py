@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.commands.dead_letters.selecting import add_selection, selection_of
 from tocsin.commands.options import config_of
-from tocsin.plain import console_of_stdout, plain, plain_json
+from tocsin.plain import console_of_stdout, counted, plain, plain_json
 
 if TYPE_CHECKING:
     from tocsin.pipeline.dead_letters import Found
@@ -44,7 +44,7 @@ def main(parsed: argparse.Namespace) -> int:
         return 0
     _print_table(newest)
     counts = ", ".join(f"{plain(reason) or 'no reason'} {count:,}" for reason, count in reasons.most_common())
-    print(f"{reasons.total():,} dead letters{': ' + counts if counts else ''}")
+    print(f"{counted(reasons.total(), 'dead letter')}{': ' + counts if counts else ''}")
     return 0
 
 

@@ -9,6 +9,7 @@ import sys
 from tocsin.commands.dead_letters.selecting import add_selection, selection_of
 from tocsin.commands.options import config_of
 from tocsin.errors import ConfigError
+from tocsin.plain import counted
 
 HELP = "put them back on the topic they came from"
 EXAMPLES = """\
@@ -35,7 +36,9 @@ def main(parsed: argparse.Namespace) -> int:
         else:
             left_out += 1
     if left_out:
-        print(f"{left_out:,} are left out: put back before (--again), or too large to have been kept whole.")
+        print(
+            f"Left out: {counted(left_out, 'record')} put back before (--again), or too large to have been kept whole."
+        )
     if not chosen:
         print("There is nothing to put back.")
         return 0
@@ -43,11 +46,12 @@ def main(parsed: argparse.Namespace) -> int:
         print("Nothing was put back.")
         return 1
     replayed = replay(config, selection, parsed.again)
-    print(f"{replayed:,} records were put back.")
+    print(f"Put back: {counted(replayed, 'record')}.")
     return 0
 
 
 def _is_agreed(count: int) -> bool:
     if not sys.stdin.isatty():
-        raise ConfigError(f"{count:,} records would be put back; --yes says that you mean it")
-    return input(f"Put {count:,} records back on the topics they came from? [y/N] ").strip().lower() in ("y", "yes")
+        raise ConfigError(f"this would put back {counted(count, 'record')}; --yes says that you mean it")
+    answer = input(f"Put {counted(count, 'record')} back on the topic they came from? [y/N] ")
+    return answer.strip().lower() in ("y", "yes")
