@@ -66,6 +66,11 @@ def test_what_is_not_known_is_said() -> None:
     assert "Not known: it has &lt;gone&gt;." in page
 
 
+def test_an_alert_without_its_event_says_so() -> None:
+    page = page_of([alert("08:00", event=None), alert("08:01")])
+    assert (page.count("Its event was not kept for this page."), page.count("<h4>Event</h4>")) == (1, 1)
+
+
 def test_simulated_attacks_are_marked_where_their_events_are_and_listed() -> None:
     attack = alert("08:00", level="high")
     mark = Mark("phish", 3, "Opens <a> macro", "T1059")
