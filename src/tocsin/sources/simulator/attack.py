@@ -56,7 +56,7 @@ class Stage:
         self.recorder.step = None
 
     def pick(self, hosts: Sequence[Host], what: str) -> Host:
-        """Choose a host, one that records processes in both logs where there is one."""
+        """Choose a host, one that records processes in both logs where there is one; which these are, the seed says."""
         observed = [host for host in hosts if host.has_sysmon and host.has_process_audit] or list(hosts)
         return observed[number_of(what, self.run) % len(observed)]
 
