@@ -40,7 +40,7 @@ def report_of_store(
             store, filters, limits, lambda done, total: on_progress("events of alerts", done, total)
         )
         labels = [label for label in labels_of(config) if _is_meant(label, filters)]
-        simulated, notes = _simulated(store, labels), _notes(store, rules)
+        simulated, notes = _simulated(store, labels), _notes(store, rules, attack.version, filters)
     return write_page(
         Report(
             wording=_WORDING,
@@ -88,20 +88,29 @@ def _simulated(store: duckdb.DuckDBPyConnection, labels: Sequence[Label]) -> Sim
     return Simulated(marks, steps)
 
 
-def _notes(store: duckdb.DuckDBPyConnection, rules: RuleSet) -> list[str]:
-    """Say what could not be read, and whether the rules that explain are those that judged."""
+def _notes(store: duckdb.DuckDBPyConnection, rules: RuleSet, attack_version: str, filters: Filters) -> list[str]:
+    """Say what could not be read, and whether the rules and the ATT&CK that explain are those that judged.
+
+    All of it is of the whole store: a record that could not be read has no host and no time of its own.
+    """
+    whole = "" if filters == Filters() else " of the whole store"
     notes = [
-        f"{count:,} records could not be read{' before the bus' if stage == 'produce' else ''}: {reason}"
+        f"{count:,} records{whole} could not be read{' before the bus' if stage == 'produce' else ''}: {reason}"
         for (stage, reason), count in dead_letters_by_cause(store).items()
     ]
     notes += [
-        f"{count:,} events stand at the time they were read, not their own: {flag}"
+        f"{count:,} events{whole} stand at the time they were read, not their own: {flag}"
         for flag, count in events_without_time(store).items()
     ]
-    digests = sorted({digest for digest, _ in store.execute(_JUDGED).fetchall()})
-    if digests and digests != [rules.digest]:
+    judged = store.execute(_JUDGED).fetchall()
+    if {digest for digest, _ in judged} - {rules.digest}:
         notes.append(
-            "not all events were judged by the rules that are loaded here: why a rule fired is said by the rules as "
-            "they are now"
+            f"not all events{whole} were judged by the rules that are loaded here: why a rule fired is said by the "
+            "rules as they are now"
+        )
+    if others := sorted({version or "?" for _, version in judged} - {attack_version}):
+        notes.append(
+            f"some events{whole} were judged by ATT&CK {', '.join(others)}; the matrix here is {attack_version}, and "
+            "what it does not name is not in it"
         )
     return notes
