@@ -72,9 +72,10 @@ class Stage:
         """A program is started; {image} in its command line is its quoted path. Runs in its user's folder."""
         owner = session or parent.session
         facts = program(name, owner.account.folder)
-        text = escaped(command).replace(b"{image}", b'\\"%b\\"' % facts.image)
         folder = f"C:\\Users\\{owner.account.folder}\\" if owner.account.folder else "C:\\Windows\\system32\\"
-        return self.recorder.process_started(self.at(seconds), host, parent, facts, text, session, escaped(folder))
+        return self.recorder.process_started(
+            self.at(seconds), host, parent, facts, facts.command(command), session, escaped(folder)
+        )
 
     def script(self, seconds: float, host: Host, shell: Process, text: str, *, is_suspicious: bool = False) -> None:
         """PowerShell runs a block of script."""
