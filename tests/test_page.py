@@ -63,6 +63,15 @@ def test_the_first_detections_of_each_rule_are_listed_and_all_are_counted(tmp_pa
     assert "<b>5,003</b>detections" in done.stdout
 
 
+def test_detections_that_are_listed_have_their_event_whatever_their_times(tmp_path: Path) -> None:
+    (tmp_path / "rule.yml").write_text(rule_text("EventID: 1"))
+    (tmp_path / "events.jsonl").write_bytes(b"\n".join(reversed(flat_lines(1_500))))  # the latest first
+    done = tocsin("scan", "events.jsonl", "--rules", "rule.yml", "--format", "html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1,000 are listed, 500 more are not" in done.stdout
+    assert (done.stdout.count("Why it matched"), done.stdout.count("was not kept")) == (1_000, 0)
+
+
 def test_no_room_for_temporary_files_is_said_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "rule.yml").write_text(rule_text("EventID: 1"))
     event = json.loads(flat_lines(1)[0])

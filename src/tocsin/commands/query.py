@@ -4,10 +4,15 @@ import argparse
 import json
 import sys
 from collections import Counter
+from contextlib import closing
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_places, config_of
 from tocsin.plain import console_of_stdout, plain, plain_json
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 HELP = "ask the store in SQL"
 EXAMPLES = """\
@@ -33,13 +38,17 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.pipeline.reading import open_existing_store
     from tocsin.sinks.reader import query
 
-    cursor = query(open_existing_store(config), parsed.sql)
+    with closing(open_existing_store(config)) as store:
+        return _print(query(store, parsed.sql), is_json=parsed.json)
+
+
+def _print(cursor: "DuckDBPyConnection", *, is_json: bool) -> int:
     names = [column[0] for column in cursor.description or ()]
-    if names == ["explain_key", "explain_value"] and not parsed.json:
+    if names == ["explain_key", "explain_value"] and not is_json:
         for _, plan in cursor.fetchall():
             print("\n".join(map(plain, plan.splitlines())))
         return 0
-    if parsed.json:
+    if is_json:
         _print_json(names, cursor.fetchall())
         return 0
     rows = cursor.fetchmany(_TABLE_ROWS + 1)

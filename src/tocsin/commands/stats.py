@@ -62,19 +62,17 @@ def main(parsed: argparse.Namespace) -> int:
     refuse_empty_span(parsed)
     from tocsin.pipeline.coverage import write_fired_layer
     from tocsin.pipeline.labels import labels_of
-    from tocsin.pipeline.reading import open_existing_store
+    from tocsin.pipeline.reading import existing_store
     from tocsin.pipeline.statistics import draw, statistics_of
-    from tocsin.sinks.reader import asking
     from tocsin.stats.statistics import Filters
     from tocsin.stats.tables import as_json, print_statistics
 
-    store = open_existing_store(config)
     filters = (parsed.since, parsed.until, parsed.host, parsed.min_level)
-    with asking("stats", "--since and --until, --host"):
+    with existing_store(config, "stats", "--since and --until, --host") as store:
         statistics = statistics_of(store, Filters(*filters))
-    if parsed.navigator:
-        write_fired_layer(store, Filters(*filters), parsed.navigator)
-        print(f"layer: {parsed.navigator}", file=sys.stderr)
+        if parsed.navigator:
+            write_fired_layer(store, Filters(*filters), parsed.navigator)
+            print(f"layer: {parsed.navigator}", file=sys.stderr)
     if not statistics.totals.events:
         print("stats: no event is like that", file=sys.stderr)
     is_whole = filters == (None, None, None, None)

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tocsin.config import Config
-from tocsin.pipeline.labels import read_labels
-from tocsin.pipeline.reading import open_existing_store
+from tocsin.pipeline.labels import Label, read_labels
+from tocsin.pipeline.reading import existing_store
 from tocsin.pipeline.run import RunOutcome
 from tocsin.pipeline.statistics import draw, statistics_of
 from tocsin.pipeline.summary import (
@@ -27,6 +29,9 @@ from tocsin.plain import plain
 from tocsin.stats.statistics import Filters
 from tocsin.telemetry.meter import read_figures
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
 _BENIGN_SHOWN = 5
 _TITLE_WIDTH = 40
 _NOTES_SHOWN = 20
@@ -35,13 +40,19 @@ _MEASURED_RECORDS = 10_000
 
 def print_summary(config: Config, outcome: RunOutcome) -> None:
     """Print events, verdicts by tactic, alerts, attack steps, throughput, latency, and where the files are."""
-    store = open_existing_store(config)
-    bus = open_bus(config)
-    labels = list(read_labels(bus))
-    bus.close()
+    with closing(open_bus(config)) as bus:
+        labels = list(read_labels(bus))
+    with existing_store(config, "run", "`tocsin stats` with --since and --until") as store:
+        notes = _print_stored(config, outcome, store, labels)
+    _notes(outcome, notes + [note for figure in read_figures(config.figures_folder) for note in figure.notes])
+
+
+def _print_stored(
+    config: Config, outcome: RunOutcome, store: "DuckDBPyConnection", labels: Sequence[Label]
+) -> list[str]:
+    """Print all but the notes; return those on what is stored."""
     statistics = statistics_of(store, Filters())
     found = statistics.totals
-    figures = read_figures(config.figures_folder)
     _section("Events")
     _line("stored", f"{found.events:,}")
     _line("put on the bus by this run", f"{outcome.new_events:,}")
@@ -57,15 +68,14 @@ def print_summary(config: Config, outcome: RunOutcome) -> None:
     if labels:
         _attacks(attack_steps(store, labels))
         _benign(alerts_on_benign(store, labels))
-    _speed(outcome, stage_costs(figures))
+    _speed(outcome, stage_costs(read_figures(config.figures_folder)))
     drawing = config.data / "statistics.png"
     draw(statistics, labels, drawing)
     _files(config, drawing)
-    notes = [
+    return [
         f"{count:,} events are stored under the time they were read, not their own: flag {flag}"
         for flag, count in events_without_time(store).items()
     ]
-    _notes(outcome, notes + [note for figure in figures for note in figure.notes])
 
 
 def _section(title: str) -> None:

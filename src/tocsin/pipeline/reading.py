@@ -1,7 +1,8 @@
 """Read what is stored, with all that is committed listed first."""
 
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import duckdb
 
@@ -9,7 +10,17 @@ from tocsin.config import Config
 from tocsin.pipeline.store import list_commits
 from tocsin.pipeline.topology import existing_bus, has_bus, is_shared
 from tocsin.sinks.manifest import Manifest
-from tocsin.sinks.reader import open_store
+from tocsin.sinks.reader import asking, open_store
+
+
+@contextmanager
+def existing_store(config: Config, who: str, less: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give the store as `open_existing_store` opens it, and close it again.
+
+    Raises ConfigError for what DuckDB cannot do, too: `who` asked, and what `less` would be.
+    """
+    with closing(open_existing_store(config)) as store, asking(who, less):
+        yield store
 
 
 def open_existing_store(config: Config) -> duckdb.DuckDBPyConnection:

@@ -8,14 +8,13 @@ import duckdb
 from tocsin.config import Config
 from tocsin.pipeline.labels import Label, labels_of, names_of
 from tocsin.pipeline.normaliser import normaliser_of
-from tocsin.pipeline.reading import open_existing_store
+from tocsin.pipeline.reading import existing_store
 from tocsin.pipeline.reasons import Reasons
 from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
 from tocsin.pipeline.statistics import spans_of, statistics_of
 from tocsin.pipeline.summary import attack_steps, dead_letters_by_cause, events_without_time
 from tocsin.rules.attack import Attack
 from tocsin.rules.progress import OnProgress, unseen
-from tocsin.sinks.reader import asking
 from tocsin.stats.report.findings import Limits, Mark, Matrix, Simulated, Step, Technique, Wording
 from tocsin.stats.report.page import Report, write_page
 from tocsin.stats.report.pictures import pictures_of
@@ -31,17 +30,17 @@ def report_of_store(
 ) -> Iterator[str]:
     """Yield the page of a store, piece by piece. Raises ConfigError: no store, or rules that cannot be loaded."""
     limits = limits or Limits()
-    store = open_existing_store(config)
     attack, preparation = Attack.load(), preparation_of(config)
-    rules = load_rule_set(
-        attack, config["classify.rules"], config["classify.builtin"], user_cache(), preparation, on_progress
-    )
-    with asking("report", "--min-level, --since and --until, --host"):
+    with existing_store(config, "report", "--min-level, --since and --until, --host") as store:
+        rules = load_rule_set(
+            attack, config["classify.rules"], config["classify.builtin"], user_cache(), preparation, on_progress
+        )
         statistics = statistics_of(store, filters)
         findings = read_findings(
             store, filters, limits, lambda done, total: on_progress("events of alerts", done, total)
         )
-    labels = [label for label in labels_of(config) if _is_meant(label, filters)]
+        labels = [label for label in labels_of(config) if _is_meant(label, filters)]
+        simulated, notes = _simulated(store, labels), _notes(store, rules, attack.version, filters)
     return write_page(
         Report(
             wording=_WORDING,
@@ -50,11 +49,11 @@ def report_of_store(
             events=statistics.totals.events,
             findings=findings,
             statistics=statistics,
-            notes=_notes(store, rules),
+            notes=notes,
             limits=limits,
             explain=Reasons(rules, attack, preparation, normaliser_of(config), limits.explained_rules).why,
             pictures=tuple(pictures_of(statistics, spans_of(labels), _WORDING.finding)),
-            simulated=_simulated(store, labels),
+            simulated=simulated,
         )
     )
 
@@ -89,20 +88,29 @@ def _simulated(store: duckdb.DuckDBPyConnection, labels: Sequence[Label]) -> Sim
     return Simulated(marks, steps)
 
 
-def _notes(store: duckdb.DuckDBPyConnection, rules: RuleSet) -> list[str]:
-    """Say what could not be read, and whether the rules that explain are those that judged."""
+def _notes(store: duckdb.DuckDBPyConnection, rules: RuleSet, attack_version: str, filters: Filters) -> list[str]:
+    """Say what could not be read, and whether the rules and the ATT&CK that explain are those that judged.
+
+    All of it is of the whole store: a record that could not be read has no host and no time of its own.
+    """
+    whole = "" if filters == Filters() else " of the whole store"
     notes = [
-        f"{count:,} records could not be read{' before the bus' if stage == 'produce' else ''}: {reason}"
+        f"{count:,} records{whole} could not be read{' before the bus' if stage == 'produce' else ''}: {reason}"
         for (stage, reason), count in dead_letters_by_cause(store).items()
     ]
     notes += [
-        f"{count:,} events stand at the time they were read, not their own: {flag}"
+        f"{count:,} events{whole} stand at the time they were read, not their own: {flag}"
         for flag, count in events_without_time(store).items()
     ]
-    digests = sorted({digest for digest, _ in store.execute(_JUDGED).fetchall()})
-    if digests and digests != [rules.digest]:
+    judged = store.execute(_JUDGED).fetchall()
+    if {digest for digest, _ in judged} - {rules.digest}:
         notes.append(
-            "not all events were judged by the rules that are loaded here: why a rule fired is said by the rules as "
-            "they are now"
+            f"not all events{whole} were judged by the rules that are loaded here: why a rule fired is said by the "
+            "rules as they are now"
+        )
+    if others := sorted({version or "?" for _, version in judged} - {attack_version}):
+        notes.append(
+            f"some events{whole} were judged by ATT&CK {', '.join(others)}; the matrix here is {attack_version}, and "
+            "what it does not name is not in it"
         )
     return notes

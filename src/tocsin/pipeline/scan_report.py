@@ -48,6 +48,7 @@ _ALERTS = pa.schema(
         *_PLACED,
         *(pa.field(name, _TEXT) for name in ("rule_id", "rule_title", "author", "license")),
         *(pa.field(name, pa.list_(_TEXT)) for name in ("tactics", "techniques")),
+        pa.field("has_event", pa.bool_()),
     ]
 )
 # What DuckDB says of a disk that is full depends on what it was doing; afterwards it refuses all.
@@ -104,7 +105,7 @@ def _pages(
             matrix=matrix_of(scanner.attack),
             made=datetime.now(UTC),
             events=scanner.scan.counts.events,
-            findings=read_findings(database, filters, limits),
+            findings=read_findings(database, filters, limits, has_event="has_event"),
             statistics=statistics,
             notes=notes,
             limits=limits,
@@ -170,6 +171,10 @@ class _Rows:
         self._alerts.append(row)
 
     def flush(self) -> None:
+        """Put away what is there; all detections of an event are put away with it."""
+        kept = {(event["topic"], event["offset"]) for event in self._events if event["event"]}
+        for alert in self._alerts:
+            alert["has_event"] = (alert["topic"], alert["offset"]) in kept
         for name, rows, schema in (("event_rows", self._events, _EVENTS), ("alert_rows", self._alerts, _ALERTS)):
             self._database.register("rows", pa.Table.from_pylist(rows, schema))
             self._database.execute(f"INSERT INTO {name} FROM rows")

@@ -111,7 +111,7 @@ def asking(who: str, less: str) -> Iterator[None]:
         raise ConfigError(
             f"{who}: it needs more memory than the {ReaderSettings().memory} that a query may use; ask for less: {less}"
         ) from error
-    except duckdb.IOException as error:
+    except (duckdb.IOException, duckdb.PermissionException) as error:  # a file that has gone may be one, or the other
         raise ConfigError(
             f"{who}: {error}\nIf a file is missing that was there before, it was replaced: run it again"
         ) from error

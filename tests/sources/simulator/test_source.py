@@ -8,6 +8,7 @@ from tests.sources.simulator.simulated import INGEST_US, run
 from tocsin.errors import ConfigError
 from tocsin.event import Stamp
 from tocsin.sources.simulator import FORMATS, SimulatorSettings, SimulatorSource
+from tocsin.sources.simulator.fleet import fleet_of
 
 
 @pytest.mark.parametrize("format_name", FORMATS)
@@ -50,6 +51,16 @@ def test_other_settings_are_another_input_with_other_ids(other: SimulatorSetting
     assert batch is not None
     from_its_start = SimulatorSource(other, batch.positions, lambda: INGEST_US).read()
     assert from_its_start == SimulatorSource(other, {}, lambda: INGEST_US).read()
+
+
+def test_another_seed_gives_the_same_names_and_addresses_with_other_ids_and_logs() -> None:
+    first, second = (fleet_of(seed, 50) for seed in (1, 2))
+    names = [
+        [(host.name, host.address, host.owner.name, host.role) for host in fleet.hosts] for fleet in (first, second)
+    ]
+    assert names[0] == names[1]
+    assert not {host.owner.sid for host in first.hosts} & {host.owner.sid for host in second.hosts}
+    assert [host.has_sysmon for host in first.hosts] != [host.has_sysmon for host in second.hosts]
 
 
 def test_another_seed_gives_other_bytes() -> None:

@@ -26,6 +26,7 @@ MATRIX = Matrix(
     },
 )
 WORDING = Wording("Tocsin report", "alert", "a command")
+EVERYTHING = Filters()
 
 _COLUMNS = """topic VARCHAR, "partition" INTEGER, "offset" BIGINT, event_id VARCHAR, time TIMESTAMP, host VARCHAR,
     "user" VARCHAR, level VARCHAR"""
@@ -81,6 +82,7 @@ def page_of(
     notes: Sequence[str] = (),
     explain: Explain = lambda _rule, _event: Why(),
     simulated: Simulated | None = None,
+    filters: Filters = EVERYTHING,
 ) -> str:
     """Return the page of a store with those alerts."""
     store = store_of(alerts)
@@ -90,8 +92,8 @@ def page_of(
         matrix=MATRIX,
         made=datetime(2026, 1, 13, tzinfo=UTC),
         events=len(alerts),
-        findings=read_findings(store, Filters(), limits),
-        statistics=read_statistics(store, list(TACTICS.items())),
+        findings=read_findings(store, filters, limits),
+        statistics=read_statistics(store, list(TACTICS.items()), filters),
         notes=notes,
         limits=limits,
         explain=explain,

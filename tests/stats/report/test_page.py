@@ -5,6 +5,7 @@ import re
 from tests.stats.report.hostile import Tags
 from tests.stats.report.reported import alert, page_of
 from tocsin.stats.report.findings import Limits, Line, Mark, Selection, Simulated, Step, Why
+from tocsin.stats.statistics import Filters
 
 
 def test_a_page_has_limits_and_says_what_it_left_out() -> None:
@@ -66,6 +67,11 @@ def test_what_is_not_known_is_said() -> None:
     assert "Not known: it has &lt;gone&gt;." in page
 
 
+def test_an_alert_without_its_event_says_so() -> None:
+    page = page_of([alert("08:00", event=None), alert("08:01")])
+    assert (page.count("Its event was not kept for this page."), page.count("<h4>Event</h4>")) == (1, 1)
+
+
 def test_simulated_attacks_are_marked_where_their_events_are_and_listed() -> None:
     attack = alert("08:00", level="high")
     mark = Mark("phish", 3, "Opens <a> macro", "T1059")
@@ -78,6 +84,8 @@ def test_simulated_attacks_are_marked_where_their_events_are_and_listed() -> Non
     assert page.count("simulated: phish, step 3<") == 1
     assert "1 of 2 steps raised an alert." in page
     assert "Simulated attacks</h2>" in page
+    of_level = page_of([attack], simulated=Simulated({}, steps), filters=Filters(min_level="high"))
+    assert "1 of 2 steps raised an alert of any level, not only of high or above." in of_level
     assert "Simulated attacks</h2>" not in page_of([alert("08:00")])
 
 

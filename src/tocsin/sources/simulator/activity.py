@@ -7,7 +7,7 @@ from tocsin.sources.simulator.habits import HOUSEKEEPING, by_weight
 from tocsin.sources.simulator.look_alikes import LookAlikes
 from tocsin.sources.simulator.network_logons import NetworkLogons
 from tocsin.sources.simulator.recorder import Recorder
-from tocsin.sources.simulator.residents import DAY_US, HOUR_US, Residents
+from tocsin.sources.simulator.residents import DAY_US, HOUR_US, Residents, is_weekend
 from tocsin.sources.simulator.server_life import ServerLife
 from tocsin.sources.simulator.text import escaped
 from tocsin.sources.simulator.trees import Trees
@@ -43,7 +43,7 @@ class Activity:
         self._working_day = WorkingDay(fleet, residents, recorder, chance, trees, block_start_us)
         self._server_life = ServerLife(fleet, residents, recorder, chance, trees)
         self._hour = block_start_us % DAY_US // HOUR_US
-        self._is_day = block_start_us // DAY_US % 7 not in (2, 3) and 8 <= self._hour < 18
+        self._is_day = not is_weekend(block_start_us // DAY_US) and 8 <= self._hour < 18
 
     def write(self, host: Host) -> None:
         """Write the block of one host."""

@@ -56,7 +56,7 @@ class Stage:
         self.recorder.step = None
 
     def pick(self, hosts: Sequence[Host], what: str) -> Host:
-        """Choose a host, one that records processes in both logs where there is one."""
+        """Choose a host, one that records processes in both logs where there is one; which these are, the seed says."""
         observed = [host for host in hosts if host.has_sysmon and host.has_process_audit] or list(hosts)
         return observed[number_of(what, self.run) % len(observed)]
 
@@ -72,9 +72,10 @@ class Stage:
         """A program is started; {image} in its command line is its quoted path. Runs in its user's folder."""
         owner = session or parent.session
         facts = program(name, owner.account.folder)
-        text = escaped(command).replace(b"{image}", b'\\"%b\\"' % facts.image)
         folder = f"C:\\Users\\{owner.account.folder}\\" if owner.account.folder else "C:\\Windows\\system32\\"
-        return self.recorder.process_started(self.at(seconds), host, parent, facts, text, session, escaped(folder))
+        return self.recorder.process_started(
+            self.at(seconds), host, parent, facts, facts.command(command), session, escaped(folder)
+        )
 
     def script(self, seconds: float, host: Host, shell: Process, text: str, *, is_suspicious: bool = False) -> None:
         """PowerShell runs a block of script."""

@@ -17,7 +17,6 @@ _FILE_CREATED = kind_number(sysmon_kinds.FILE_CREATED)
 _REGISTRY_VALUE_SET = kind_number(sysmon_kinds.REGISTRY_VALUE_SET)
 _DNS_QUERY = kind_number(sysmon_kinds.DNS_QUERY)
 
-_FIRST_EPHEMERAL_PORT = 49_152
 _MAIN_THREAD = 12  # its id, counted from that of the process
 _DELAY_US = 700  # Sysmon is a little behind
 
@@ -32,9 +31,8 @@ class Endpoint(NamedTuple):
 
 def connected(recorder: Recorder, time_us: int, host: Host, process: Process, to: Endpoint) -> None:
     """Sysmon 3, of a connection that the process opened."""
-    port = _FIRST_EPHEMERAL_PORT + int(recorder.random() * 16_000)
     actor = (utc_of(time_us), process.guid, process.pid, process.program.image, process.session.account.user)
-    values = (*actor, to.protocol, b"true", host.address, port, to.address, to.port)
+    values = (*actor, to.protocol, b"true", host.address, recorder.client_port(), to.address, to.port)
     _write(recorder, time_us, _CONNECTION, host, values)
 
 

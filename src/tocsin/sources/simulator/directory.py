@@ -72,7 +72,7 @@ def global_member_added(
 
 
 def _client(recorder: Recorder, address: bytes) -> tuple[bytes, bytes]:
-    return b"::ffff:" + address, b"%d" % (49_152 + int(recorder.random() * 16_000))
+    return b"::ffff:" + address, b"%d" % recorder.client_port()
 
 
 def _write(recorder: Recorder, time_us: int, host: Host, kind: int, values: tuple[object, ...]) -> None:

@@ -1,4 +1,7 @@
-"""The fleet: hosts, people, accounts, addresses, all derived from the seed."""
+"""The fleet: hosts, people, accounts, addresses.
+
+Names and addresses are those of every fleet of that size; the seed settles ids, and what each host records.
+"""
 
 from dataclasses import dataclass
 from enum import Enum

@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tocsin.sources.simulator.programs import Program, program
-from tocsin.sources.simulator.text import escaped
 
 
 @dataclass(frozen=True, eq=False)  # told apart by identity: a fast key
@@ -277,8 +276,7 @@ def prepared(starts: tuple[Start, ...], user: str) -> tuple[Prepared, ...]:
 
 def _prepared(start: Start, user: str) -> Prepared:
     facts = program(start.program, user)
-    image = b'\\"%b\\"' % facts.image
-    commands = (escaped(text.replace("{user}", user)).replace(b"{image}", image) for text in start.commands)
+    commands = (facts.command(text.replace("{user}", user)) for text in start.commands)
     return Prepared(start.depth, facts, tuple(tuple(command.split(b"{n}")) for command in commands))
 
 

@@ -12,7 +12,7 @@ from tocsin.sources.simulator.actors import (
 from tocsin.sources.simulator.chance import Chance
 from tocsin.sources.simulator.deeds import Endpoint
 from tocsin.sources.simulator.fleet import DOMAIN, Account, Fleet, Host, Role
-from tocsin.sources.simulator.programs import Program, program
+from tocsin.sources.simulator.programs import program
 from tocsin.sources.simulator.recorder import NO_SUCH_USER, WRONG_PASSWORD, Recorder
 from tocsin.sources.simulator.residents import Residents
 from tocsin.sources.simulator.scripts import INVENTORY, encoded_command
@@ -36,9 +36,8 @@ _STAFF_GROUP = (b"Sales", 1_201)
 _MAINTENANCE_SCRIPT = "C:\\Program Files\\Fleetdesk\\Agent\\scripts\\nightly.cmd"
 
 _POWERSHELL = program("powershell")
-_INVENTORY_COMMAND = b'\\"%b\\" -NoProfile -NonInteractive -ExecutionPolicy AllSigned -EncodedCommand %b' % (
-    _POWERSHELL.image,
-    encoded_command(INVENTORY).encode(),
+_INVENTORY_COMMAND = _POWERSHELL.command(
+    f"{{image}} -NoProfile -NonInteractive -ExecutionPolicy AllSigned -EncodedCommand {encoded_command(INVENTORY)}"
 )
 _SECOND_US = 1_000_000
 
@@ -159,6 +158,5 @@ class LookAlikes:
     def _started(
         self, time_us: int, host: Host, parent: Process, name: str, command: str, session: Session | None = None
     ) -> Process:
-        facts: Program = program(name)
-        text = escaped(command).replace(b"{image}", b'\\"%b\\"' % facts.image)
-        return self._recorder.process_started(time_us, host, parent, facts, text, session)
+        facts = program(name)
+        return self._recorder.process_started(time_us, host, parent, facts, facts.command(command), session)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import accumulate
 
 from tocsin.sources.simulator.attack import Stage
-from tocsin.sources.simulator.residents import BLOCK_US, DAY_US, HOUR_US
+from tocsin.sources.simulator.residents import BLOCK_US, DAY_US, HOUR_US, is_weekend
 from tocsin.sources.simulator.scenarios import SCENARIOS
 
 # Each scenario is played once in so many events of the fleet: a day of fifty hosts.
@@ -83,6 +83,5 @@ class Plan:
 @lru_cache(maxsize=1 << 12)
 def _events_of_a_host(time_us: int) -> float:
     """Expected events of a host in the block that begins then."""
-    is_weekend = time_us // DAY_US % 7 in (2, 3)  # 1970 began on a Thursday
     hour = time_us % DAY_US // HOUR_US
-    return (_NIGHT if is_weekend else _WORKDAY.get(hour, _NIGHT)) / (HOUR_US // BLOCK_US)
+    return (_NIGHT if is_weekend(time_us // DAY_US) else _WORKDAY.get(hour, _NIGHT)) / (HOUR_US // BLOCK_US)

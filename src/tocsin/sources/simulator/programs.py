@@ -13,6 +13,10 @@ class Program(NamedTuple):
     image: bytes
     facts: tuple[bytes, ...]  # image, file version, description, product, company, original file name, hashes
 
+    def command(self, text: str) -> bytes:
+        """Return a command line, escaped for JSON; {image} in it is the program's quoted path."""
+        return escaped(text).replace(b"{image}", b'\\"%b\\"' % self.image)
+
 
 _SYSTEM32 = "C:\\Windows\\System32\\"
 _WINDOWS = ("Microsoft® Windows® Operating System", "Microsoft Corporation")

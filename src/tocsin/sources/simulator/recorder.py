@@ -51,6 +51,8 @@ _SERVICES = b"C:\\\\Windows\\\\System32\\\\services.exe"
 _SYSTEM_FOLDER = b"C:\\\\Windows\\\\system32\\\\"
 _NOBODY = (b"S-1-0-0", b"-", b"-", 0)
 _NO_TARGET = (b"-", b"-", 0)
+_FIRST_CLIENT_PORT = 49_152
+_CLIENT_PORTS = 16_000
 
 
 class Recorder:
@@ -137,7 +139,7 @@ class Recorder:
         port = b"0"
         if way.type == 3:
             subject, asked_by = _NOBODY, (0, b"-")
-            port = b"%d" % (49152 + int(self.random() * 16000))
+            port = b"%d" % self.client_port()
             if way is KERBEROS and logon_guid is NO_GUID:
                 logon_guid = guid_of(host, time_us, int(self.random() * 0xFFFFFFFFFFFF))
         elif way.type in (2, 7):
@@ -194,7 +196,7 @@ class Recorder:
             subject = (*host.account[:3], 0x3E7)
             asked_by = (self.resident_of(host).winlogon.pid, _WINLOGON)
             workstation = host.short_name
-        port = b"0" if way.type != 3 else b"%d" % (49152 + int(self.random() * 16000))
+        port = b"0" if way.type != 3 else b"%d" % self.client_port()
         origin = (way.type, way.process, way.package, workstation, *asked_by, address, port)
         self._security(time_us, _LOGON_FAILURE, host, (*subject, name, host.account.domain, *reason, *origin))
 
@@ -232,12 +234,16 @@ class Recorder:
         self, time_us: int, host: Host, session: Session, address: bytes, share: Share, path: bytes, access: Access
     ) -> None:
         """5145."""
-        port = b"%d" % (49152 + int(self.random() * 16000))
+        port = b"%d" % self.client_port()
         self.write(time_us, _SHARE_FILE_CHECKED, host, 4, (*session.in_security, address, port, *share, path, *access))
 
     def log_cleared(self, time_us: int, host: Host, session: Session) -> None:
         """1102."""
         self.drafts.append(Draft(time_us, _LOG_CLEARED, host, host.event_log_pid, session.in_security, self.step))
+
+    def client_port(self) -> int:
+        """A port by chance, of those that a system gives to whoever opens a connection."""
+        return _FIRST_CLIENT_PORT + int(self.random() * _CLIENT_PORTS)
 
     def write(self, time_us: int, kind: int, host: Host, pid: int, values: tuple[Any, ...]) -> None:
         """Add an event of any kind; `pid` is of the process that writes it."""

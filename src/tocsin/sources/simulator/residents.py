@@ -32,6 +32,11 @@ _LONG_LIVED = {
 }
 
 
+def is_weekend(day: int) -> bool:
+    """Return whether a day, of those since 1970, is a Saturday or Sunday."""
+    return day % 7 in (2, 3)  # 1970 began on a Thursday
+
+
 class Shift(NamedTuple):
     """A person's working day at a workstation."""
 
@@ -94,7 +99,7 @@ class Residents:
         return Process.of(guid, host.lsass_pid, program("lsass"), escaped("C:\\Windows\\system32\\lsass.exe"), system)
 
     def _working_day(self, host: Host, day: int) -> Shift | None:
-        if host.role is not Role.WORKSTATION or day % 7 in (2, 3):  # 1970 began on a Thursday: Saturday, Sunday
+        if host.role is not Role.WORKSTATION or is_weekend(day):
             return None
         midnight_us = day * DAY_US
         late_us = self._number(host, day, "arrival") % (HOUR_US * 5 // 4)

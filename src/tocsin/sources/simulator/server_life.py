@@ -46,7 +46,7 @@ class ServerLife:
         scheduler = self._residents.resident_of(host).scheduler
         if self._random() < 0.5:
             script, path = self._chance.one(JOBS)
-            command = b'\\"%b\\" -NoProfile -File %b' % (_POWERSHELL.image, path)
+            command = _POWERSHELL.command("{image} -NoProfile -File ") + path
             shell = recorder.process_started(moment + 300_000, host, scheduler, _POWERSHELL, command, session)
             recorder.script_ran(moment + 1_200_000, host, shell, self._chance.filled(script), path)
         else:

@@ -102,7 +102,7 @@ class WorkingDay:
             host,
             shift.explorer,
             _POWERSHELL,
-            b'\\"%b\\" ' % _POWERSHELL.image,
+            _POWERSHELL.command("{image} "),
             None,
             b"C:\\\\src\\\\orders\\\\",
         )

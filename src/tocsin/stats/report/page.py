@@ -84,7 +84,7 @@ def _sections(report: Report) -> Mapping[str, Iterator[Markup]]:
         "By rule": rule_table(findings, report.matrix, wording, report.limits),
     }
     if report.simulated.steps:
-        sections["Simulated attacks"] = step_table(report.simulated.steps)
+        sections["Simulated attacks"] = step_table(report.simulated.steps, report.statistics.filters.min_level)
     sections[f"{wording.finding.capitalize()}s, by host"] = alert_sections(
         findings, report.matrix, wording, report.limits, report.simulated, report.explain
     )

@@ -27,7 +27,8 @@ CREATE OR REPLACE TEMP TABLE reported AS
 WITH wanted AS (
     SELECT topic, "partition", "offset", event_id, time, coalesce(host, '') AS host, coalesce("user", '') AS "user",
         rule_id, rule_title, author, license, tactics, techniques, list_position($all_levels, level) AS level,
-        to_minutes($pause) AS pause, row_number() OVER () AS row  -- so that every window has one order
+        to_minutes($pause) AS pause, row_number() OVER () AS row,  -- so that every window has one order
+        {has_event} AS has_event
     FROM alerts
     WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
         AND ($host IS NULL OR host = $host) AND list_contains($levels, level)
@@ -104,8 +105,8 @@ _FIRED = "SELECT tactics, techniques, level, count(*) FROM reported GROUP BY ALL
 
 _LISTED = """
 SELECT level, time, host, "user", rule_id, event_id, topic, "partition", "offset"
-FROM (SELECT *, row_number() OVER (PARTITION BY rule_id ORDER BY time, topic, "partition", "offset") AS number
-    FROM reported)
+FROM (SELECT *, row_number() OVER (
+    PARTITION BY rule_id ORDER BY has_event DESC, time, topic, "partition", "offset") AS number FROM reported)
 WHERE number <= $rows_per_rule
 ORDER BY level DESC, time, topic, "partition", "offset", rule_id
 LIMIT $rows
@@ -127,14 +128,19 @@ _Place = tuple[str, int, int]
 
 
 def read_findings(
-    store: duckdb.DuckDBPyConnection, filters: Filters, limits: Limits, on_part: OnPart = lambda _done, _of: None
+    store: duckdb.DuckDBPyConnection,
+    filters: Filters,
+    limits: Limits,
+    on_part: OnPart = lambda _done, _of: None,
+    has_event: str = "true",
 ) -> Findings:
     """Count and rank what the views hold, and fetch the alerts to list with their events.
 
+    `has_event`: what says of a row of `alerts`, in SQL, whether its event was kept; those are listed before others.
     Makes two temporary tables in the connection, and drops them. Raises ConfigError where there are too many alerts
     for its memory.
     """
-    with _reported(store, filters):
+    with _reported(store, filters, has_event):
         count, first, last, host_count, burst_count = store.execute(_TOTALS).fetchall()[0]
         rules = {row[0]: _rule(row) for row in store.execute(_RULES).fetchall()}
         listed = _with_events(store, _rows_to_list(store, limits), limits, on_part)
@@ -161,7 +167,7 @@ def read_findings(
 
 
 @contextmanager
-def _reported(store: duckdb.DuckDBPyConnection, filters: Filters) -> Iterator[None]:
+def _reported(store: duckdb.DuckDBPyConnection, filters: Filters, has_event: str) -> Iterator[None]:
     values = {
         "since": filters.since_utc.replace(tzinfo=None) if filters.since_utc else None,
         "until": filters.until_utc.replace(tzinfo=None) if filters.until_utc else None,
@@ -172,7 +178,7 @@ def _reported(store: duckdb.DuckDBPyConnection, filters: Filters) -> Iterator[No
     }
     weights = [float(LEVEL_WEIGHTS[level]) for level in LEVELS]
     try:
-        store.execute(_REPORTED, values)
+        store.execute(_REPORTED.format(has_event=has_event), values)
         store.execute(_SCORED, {"weights": weights, "burst_rules": BURST_RULES, "tactic_weight": TACTIC_WEIGHT})
         yield
     except duckdb.OutOfMemoryException as error:

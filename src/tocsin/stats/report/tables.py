@@ -76,10 +76,11 @@ def rule_table(findings: Findings, matrix: Matrix, wording: Wording, limits: Lim
         yield element("p", f"And {more:,} more rules.")
 
 
-def step_table(steps: Sequence[Step]) -> Iterator[Markup]:
-    """Yield each step of the simulated attacks with what became of it."""
+def step_table(steps: Sequence[Step], min_level: str | None) -> Iterator[Markup]:
+    """Yield each step of the simulated attacks with what became of it, also of alerts below the level of the page."""
     found = sum(step.is_found for step in steps)
-    yield element("p", f"{found:,} of {len(steps):,} steps raised an alert.")
+    whatever = f" of any level, not only of {min_level} or above" if min_level else ""
+    yield element("p", f"{found:,} of {len(steps):,} steps raised an alert{whatever}.")
     rows = (
         (
             cell(log(step.attack)),
