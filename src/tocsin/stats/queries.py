@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from tocsin.stats.conditions import IS_WANTED, IS_WANTED_ALERT, alert_values_of, as_stored, values_of
 from tocsin.stats.statistics import NO_TACTIC, Counts, Filters, Ranked, Ranking, Statistics, Totals
 from tocsin.stats.time_axis import TimeAxis, time_axis
 from tocsin.verdict import LEVELS
@@ -19,13 +20,12 @@ _LEAST_MARGIN = timedelta(hours=1)
 _EVERYTHING = Filters()
 
 # The bulk of the times lies between two thousandths; hours are fine enough to find them.
-_SPAN = """
+_SPAN = f"""
 WITH hours AS (
     SELECT epoch_us(time) // 3600000000 AS hour, count(*) AS events, min(time) AS first, max(time) AS last
     FROM events
     WHERE time >= $first_time AND time < $last_time
-        AND ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
-        AND ($host IS NULL OR host = $host)
+        AND {IS_WANTED}
     GROUP BY 1
 ), running AS (
     SELECT *, sum(events) OVER (ORDER BY hour) AS so_far, sum(events) OVER () AS total FROM hours
@@ -34,39 +34,36 @@ SELECT
     min(first), min(first) FILTER (so_far > total / 1000),
     max(last) FILTER (so_far - events < total - total / 1000), max(last)
 FROM running
-"""
+"""  # noqa: S608  texts of our own
 
-_EVENTS = """
+_EVENTS = f"""
 SELECT
     CASE WHEN epoch_us(time) >= $start AND epoch_us(time) < $end THEN (epoch_us(time) - $start) // $width END AS bucket,
     basis, format, level, activity_tactic, count(*) AS events
 FROM events
-WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
-    AND ($host IS NULL OR host = $host)
+WHERE {IS_WANTED}
 GROUP BY ALL
-"""
+"""  # noqa: S608  texts of our own
 
-_DISTINCT = """
+_DISTINCT = f"""
 SELECT count(DISTINCT host) FILTER (host <> ''), count(DISTINCT "user") FILTER ("user" <> '')
 FROM events
-WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
-    AND ($host IS NULL OR host = $host)
-"""
+WHERE {IS_WANTED}
+"""  # noqa: S608  texts of our own
 
 _DEAD_LETTERS = "SELECT reason, count(*) FROM dead_letters GROUP BY 1 ORDER BY 2 DESC, 1"
 
 # The view `alerts` unpacks the matches of every event that has some: it is read once, for all that follows.
-_COUNT_ALERTS = """
+_COUNT_ALERTS = f"""
 CREATE OR REPLACE TEMP TABLE counted_alerts AS
 SELECT
     CASE WHEN epoch_us(time) >= $start AND epoch_us(time) < $end THEN (epoch_us(time) - $start) // $width END AS bucket,
     epoch_us(time) // 60000000 AS minute, host, "user", rule_id, rule_title, level, tactics, techniques,
     count(*) AS alerts
 FROM alerts
-WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
-    AND ($host IS NULL OR host = $host) AND list_contains($levels, level)
+WHERE {IS_WANTED_ALERT}
 GROUP BY ALL
-"""
+"""  # noqa: S608  texts of our own
 
 _ALERT_LEVELS = "SELECT bucket, level, sum(alerts)::BIGINT FROM counted_alerts GROUP BY ALL"
 
@@ -100,14 +97,13 @@ ORDER BY place
 """
 
 
-_FIRED_TECHNIQUES = """
+_FIRED_TECHNIQUES = f"""
 WITH named AS (
     SELECT unnest(techniques) AS technique, rule_title FROM alerts
-    WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
-        AND ($host IS NULL OR host = $host) AND list_contains($levels, level)
+    WHERE {IS_WANTED_ALERT}
 )
 SELECT technique, rule_title, count(*) FROM named GROUP BY ALL ORDER BY ALL
-"""
+"""  # noqa: S608  texts of our own
 
 
 class _EventCount(NamedTuple):
@@ -165,7 +161,7 @@ def fired_techniques(
     store: duckdb.DuckDBPyConnection, filters: Filters = _EVERYTHING
 ) -> Sequence[tuple[str, str, int]]:
     """Return technique, title of the rule and number of alerts, for all that fired."""
-    values = _filter_values(filters) | {"levels": list(filters.levels)}
+    values = alert_values_of(filters)
     return [tuple(row) for row in store.execute(_FIRED_TECHNIQUES, values).fetchall()]
 
 
@@ -175,7 +171,7 @@ def drawn_axis(store: duckdb.DuckDBPyConnection, filters: Filters) -> TimeAxis |
     Where the first or last thousandth of the events reaches further away than all the others span (a clock that was
     never set), the axis leaves it out.
     """
-    values = _filter_values(filters) | {"first_time": _naive(_FIRST_TIME), "last_time": _naive(_LAST_TIME)}
+    values = values_of(filters) | {"first_time": as_stored(_FIRST_TIME), "last_time": as_stored(_LAST_TIME)}
     row = store.execute(_SPAN, values).fetchone()
     if row is None or row[0] is None:
         return None
@@ -188,13 +184,13 @@ def drawn_axis(store: duckdb.DuckDBPyConnection, filters: Filters) -> TimeAxis |
 
 
 def _event_counts(store: duckdb.DuckDBPyConnection, filters: Filters, axis: TimeAxis | None) -> Sequence[_EventCount]:
-    rows = store.execute(_EVENTS, _filter_values(filters) | _axis_values(axis)).fetchall()
+    rows = store.execute(_EVENTS, values_of(filters) | _axis_values(axis)).fetchall()
     return [_EventCount(*row) for row in rows]
 
 
 @contextmanager
 def _counted_alerts(store: duckdb.DuckDBPyConnection, filters: Filters, axis: TimeAxis | None) -> Iterator[None]:
-    values = _filter_values(filters) | _axis_values(axis) | {"levels": list(filters.levels)}
+    values = alert_values_of(filters) | _axis_values(axis)
     store.execute(_COUNT_ALERTS, values)
     try:
         yield
@@ -210,7 +206,7 @@ def _totals(
     sightings: int,
 ) -> Totals:
     counts = list(counts)
-    hosts, users = store.execute(_DISTINCT, _filter_values(filters)).fetchall()[0]
+    hosts, users = store.execute(_DISTINCT, values_of(filters)).fetchall()[0]
     return Totals(
         events=sum(count.events for count in counts),
         hosts=hosts,
@@ -278,16 +274,7 @@ def _summed(counts: Iterable[tuple[str, int]]) -> dict[str, int]:
     return dict(sums.most_common())
 
 
-def _filter_values(filters: Filters) -> dict[str, Any]:
-    return {"since": _naive(filters.since_utc), "until": _naive(filters.until_utc), "host": filters.host}
-
-
 def _axis_values(axis: TimeAxis | None) -> dict[str, Any]:
     if axis is None:
         return {"start": 0, "end": 0, "width": 1}
     return {"start": axis.start_us, "end": axis.end_us, "width": axis.width_us}
-
-
-def _naive(time: datetime | None) -> datetime | None:
-    """The store keeps UTC without a zone."""
-    return time.replace(tzinfo=None) if time else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from tocsin.errors import ConfigError
+from tocsin.stats.conditions import IS_WANTED_ALERT, alert_values_of
 from tocsin.stats.report.findings import Alert, Burst, Findings, Fired, Host, Limits, Rule, TacticReach
 from tocsin.stats.report.ranking import BURST_RULES, LEVEL_WEIGHTS, PAUSE_MINUTES, TACTIC_WEIGHT
 from tocsin.stats.statistics import Filters
@@ -30,8 +30,7 @@ WITH wanted AS (
         to_minutes($pause) AS pause, row_number() OVER () AS row,  -- so that every window has one order
         {has_event} AS has_event
     FROM alerts
-    WHERE ($since IS NULL OR time >= $since::TIMESTAMP) AND ($until IS NULL OR time < $until::TIMESTAMP)
-        AND ($host IS NULL OR host = $host) AND list_contains($levels, level)
+    WHERE {is_wanted}
 ), fresh AS (
     SELECT *, coalesce(time - lag(time) OVER (PARTITION BY host, rule_id ORDER BY time, row) > pause, true) AS is_new
     FROM wanted
@@ -137,8 +136,7 @@ def read_findings(
     """Count and rank what the views hold, and fetch the alerts to list with their events.
 
     `has_event`: what says of a row of `alerts`, in SQL, whether its event was kept; those are listed before others.
-    Makes two temporary tables in the connection, and drops them. Raises ConfigError where there are too many alerts
-    for its memory.
+    Makes two temporary tables in the connection, and drops them.
     """
     with _reported(store, filters, has_event):
         count, first, last, host_count, burst_count = store.execute(_TOTALS).fetchall()[0]
@@ -168,22 +166,12 @@ def read_findings(
 
 @contextmanager
 def _reported(store: duckdb.DuckDBPyConnection, filters: Filters, has_event: str) -> Iterator[None]:
-    values = {
-        "since": filters.since_utc.replace(tzinfo=None) if filters.since_utc else None,
-        "until": filters.until_utc.replace(tzinfo=None) if filters.until_utc else None,
-        "host": filters.host,
-        "levels": list(filters.levels),
-        "all_levels": list(LEVELS),
-        "pause": PAUSE_MINUTES,
-    }
+    values = alert_values_of(filters) | {"all_levels": list(LEVELS), "pause": PAUSE_MINUTES}
     weights = [float(LEVEL_WEIGHTS[level]) for level in LEVELS]
     try:
-        store.execute(_REPORTED.format(has_event=has_event), values)
+        store.execute(_REPORTED.format(is_wanted=IS_WANTED_ALERT, has_event=has_event), values)
         store.execute(_SCORED, {"weights": weights, "burst_rules": BURST_RULES, "tactic_weight": TACTIC_WEIGHT})
         yield
-    except duckdb.OutOfMemoryException as error:
-        hint = "report on less of them: --min-level, --since and --until, --host"
-        raise ConfigError(f"report: so many alerts need more memory than a query may use; {hint}") from error
     finally:
         store.execute("DROP TABLE IF EXISTS reported; DROP TABLE IF EXISTS scored")
 
