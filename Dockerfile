@@ -20,6 +20,7 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir . . \
     && pip uninstall --yes --quiet pip setuptools
 
 FROM ${BASE}
+LABEL org.opencontainers.image.title=Tocsin org.opencontainers.image.licenses=Apache-2.0
 RUN useradd --system --uid 10001 --no-create-home --home-dir /var/lib/tocsin tocsin \
     && install -d -o tocsin /var/lib/tocsin
 COPY --from=build /opt/tocsin /opt/tocsin

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.command import tocsin
 from tests.containers.engine import EngineError, docker_environment
 from tests.containers.images import missing
 from tests.ledger import Ledger, digest
@@ -21,6 +22,7 @@ from tocsin.sources.simulator import SimulatorSettings
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 _ROOT = Path(__file__).resolve().parents[2]
+_IMAGE = "tocsin-tests/tocsin"
 _EVENTS = 12_000
 _RATE = 400
 _OURS = f"""\
@@ -39,8 +41,17 @@ class _Compose:
             _ROOT / "tests/containers/compose.stand-ins.yaml",
             folder / "compose.test.yaml",
         )
-        self._command = ["docker", "compose", "-p", "tocsin-test", *(f"--file={file}" for file in files)]
+        self._command = [
+            "docker",
+            "compose",
+            "-p",
+            "tocsin-test",
+            "--profile",
+            "metrics",
+            *(f"--file={file}" for file in files),
+        ]
         self._environment = dict(environment)
+        self.handed_over: list[str] = []  # volumes that a container got from the one before; `down` leaves them
 
     def __call__(self, *arguments: str, timeout: float = 300) -> str:
         return self.docker(*self._command, *arguments, timeout=timeout)
@@ -59,6 +70,9 @@ class _Compose:
         (found,) = json.loads(self.docker("docker", "inspect", container))
         return {**found["State"], "RestartCount": found["RestartCount"]}
 
+    def volumes(self, container: str) -> list[str]:
+        return self.docker("docker", "inspect", "--format", "{{range .Mounts}}{{.Name}} {{end}}", container).split()
+
     def lag(self) -> list[dict[str, Any]]:
         lags: list[dict[str, Any]] = json.loads(self("exec", "-T", "store", "tocsin", "lag", "--json"))
         return lags
@@ -76,6 +90,10 @@ def compose(tmp_path: Path) -> Iterator[_Compose]:
                 yield compose
             finally:
                 compose("down", "--volumes", "--remove-orphans")
+                ours = "label=org.opencontainers.image.title=Tocsin"
+                for volume in compose.handed_over:
+                    compose.docker("docker", "volume", "rm", "--force", volume)
+                compose.docker("docker", "image", "prune", "--force", "--filter", ours)  # those that a build replaced
     except EngineError as error:
         reason = f"needs Docker, Compose and images that `make services` makes, as root on Debian: {error}"
         if os.environ.get("TOCSIN_REQUIRE_SERVICES") == "1":
@@ -91,8 +109,7 @@ def _until(what: str, holds: Any, seconds: float = 120) -> None:
 
 
 def test_events_go_from_container_to_container_and_each_is_stored_once(compose: _Compose, tmp_path: Path) -> None:
-    compose("build", "topics", timeout=600)
-    compose("up", "--detach", "--wait", "--scale", "classify=2", "--scale", "store=2")
+    compose("up", "--build", "--detach", "--wait", "--scale", "classify=2", "--scale", "store=2", timeout=600)
     assert len(compose.containers("classify")) == 2
     _until("both classify have partitions", lambda: _have_partitions(compose, "classify", 2))
 
@@ -100,15 +117,63 @@ def test_events_go_from_container_to_container_and_each_is_stored_once(compose: 
     os.kill(compose.state(victim)["Pid"], signal.SIGKILL)  # as a crash; `docker kill` would count as a stop
     _until("the killed one is there again", lambda: compose.state(victim)["RestartCount"] >= 1)
 
+    names = _names_on_kafka(compose, "classify")
+    recreated = ("--detach", "--wait", "--no-deps", "--force-recreate", "--scale", "classify=2", "classify")
+    compose.handed_over = [volume for each in compose.containers("classify") for volume in compose.volumes(each)]
+    compose("up", *recreated)
+    assert _names_on_kafka(compose, "classify") == names  # in its volume, which the new container has got
+    assert len(names) == 2
+
     def is_all_stored() -> bool:
         counted = compose("exec", "-T", "store", "tocsin", "query", "--json", "SELECT count(*) AS n FROM events")
         return bool(json.loads(counted)[0]["n"] >= _EVENTS) and not sum(lag["records"] for lag in compose.lag())
 
+    _until("Prometheus sees each container", lambda: _seen_by_prometheus(compose) == {"classify": 2, "store": 2})
     _until("all is stored", is_all_stored)
     compose("stop", "store")
     compose("cp", "store:/var/lib/tocsin", str(tmp_path / "data"))
     expected = Counter(digest(record.value) for record in simulate(SimulatorSettings(count=_EVENTS))[0])
     Ledger.of(tmp_path / "data").check(expected)
+
+
+def test_the_image_scans_logs_and_has_neither_compiler_nor_tests_nor_rights(compose: _Compose, tmp_path: Path) -> None:
+    compose("build", "topics", timeout=600)
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "fleet.jsonl").write_bytes(
+        b"\n".join(record.value for record in simulate(SimulatorSettings(count=2_000))[0])
+    )
+    for path in (tmp_path.parent, tmp_path, logs):
+        path.chmod(0o755)
+    run = ("docker", "run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", f"--volume={logs}:/logs:ro")
+    found = compose.docker(*run, _IMAGE, "scan", "/logs", "--format", "jsonl")
+    ours = tocsin("scan", "logs", "--format", "jsonl", cwd=tmp_path).stdout
+    assert _fired(found) == _fired(ours) != []
+    assert _fired(compose.docker(*run, "--user=4321:4321", _IMAGE, "scan", "/logs", "--format", "jsonl")) == _fired(
+        ours
+    )
+    inside = ("docker", "run", "--rm", "--entrypoint=sh", _IMAGE, "-c")
+    assert compose.docker(*inside, "id -u; which cc gcc g++ pip || true").split() == ["10001"]
+    absent = "import importlib.util as i; print([n for n in ('pytest', 'mypy', 'tests', 'pip') if i.find_spec(n)])"
+    assert compose.docker("docker", "run", "--rm", "--entrypoint=python", _IMAGE, "-c", absent).strip() == "[]"
+
+
+def _names_on_kafka(compose: _Compose, service: str) -> set[str]:
+    command = ("cat", "/var/lib/tocsin/kafka/installation")
+    return {compose.docker("docker", "exec", each, *command) for each in compose.containers(service)}
+
+
+def _fired(lines: str) -> list[tuple[str, str]]:
+    return sorted((each["rule"]["title"], each["event_id"]) for each in map(json.loads, lines.splitlines()))
+
+
+def _seen_by_prometheus(compose: _Compose) -> dict[str, int]:
+    """Return how many processes are well, by stage; `produce` may have ended by now."""
+    address = "http://localhost:9090/api/v1/query?query=sum+by+(stage)+(tocsin_healthy)"
+    answer = json.loads(compose("exec", "-T", "prometheus", "wget", "-qO-", address))
+    counted = {each["metric"]["stage"]: int(each["value"][1]) for each in answer["data"]["result"]}
+    counted.pop("produce", None)
+    return counted
 
 
 def _have_partitions(compose: _Compose, service: str, members: int) -> bool:
