@@ -2,15 +2,19 @@
 
 import hashlib
 
+import pytest
+
 from tocsin.dead_letter import (
     KEPT_BYTES,
+    MAX_HEADERS_BYTES,
     DeadLetter,
     dead_letter_of,
     dead_letter_record,
+    headers_bytes,
     read_dead_letter,
     truncated_dead_letter_record,
 )
-from tocsin.event import Record
+from tocsin.event import MAX_OUTPUT_BYTES, MAX_RECORD_BYTES, Headers, Record
 
 
 def test_a_dead_letter_comes_back_with_its_bytes_reason_and_place() -> None:
@@ -81,3 +85,17 @@ def test_a_record_above_the_limit_keeps_its_first_bytes() -> None:
     record = Record(b"x" * 2_000_000, topic="raw-events", partition=0, offset=0)
     letter = read_dead_letter(dead_letter_of(record, stage="classify", reason="r", detail="d", time_us=5))
     assert (len(letter.raw), letter.length, letter.is_whole) == (KEPT_BYTES, 2_000_000, False)
+
+
+@pytest.mark.parametrize("limit", [MAX_RECORD_BYTES, MAX_OUTPUT_BYTES])
+@pytest.mark.parametrize("above", [0, 1])
+@pytest.mark.parametrize(
+    "headers",
+    [(("h", b"x" * 60_000),), (("h", b"x" * 70_000),), (("", b""),) * 6_000, (("", b""),) * 3_000_000],
+    ids=["kept", "too large", "many and empty", "a flood of empty ones"],
+)
+def test_a_dead_letter_fits_its_topic_whatever_it_was_made_of(headers: Headers, above: int, limit: int) -> None:
+    record = Record(b"x" * (limit + above), b"k" * 1_000, headers, topic="raw-events", partition=0, offset=0)
+    made = dead_letter_of(record, stage="s", reason="r", detail="d" * 100_000, time_us=5, stamp=b"s", limit=limit)
+    assert len(made.value) + len(made.key) + headers_bytes(made.headers) <= MAX_OUTPUT_BYTES + MAX_HEADERS_BYTES
+    assert read_dead_letter(made).length == limit + above

@@ -3,13 +3,18 @@
 import hashlib
 from dataclasses import dataclass
 
-from tocsin.event import MAX_RECORD_BYTES, STAMP_HEADER, Headers, Record
+from tocsin.event import MAX_OUTPUT_BYTES, MAX_RECORD_BYTES, STAMP_HEADER, Headers, Record
 
 KEPT_BYTES = 64 * 1024  # of a record too large for its topic; its length and hash are kept whole
 
+MAX_HEADERS_BYTES = 64 * 1024  # of the headers of a record on any topic: so much room they have beside the value
+
+_KEPT_BESIDE = MAX_HEADERS_BYTES - 2 * 1024  # key and headers; put back, the record has a mark more
+_HEADER_BYTES = 10  # on Kafka around each header at most: an empty one is not free
+_DETAIL_CHARACTERS = 1_000
 _PREFIX = "tocsin.error."
 _TOPIC, _PARTITION, _OFFSET, _HEADERS = "topic", "partition", "offset", "headers"
-_CUT = b"cut"  # for the number of headers: what there was beside the bytes was more than KEPT_BYTES
+_CUT = b"cut"  # for the number of headers: what there was beside the bytes was more than can be kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,11 @@ def dead_letter_of(
 
     `stamp`: who the record is, where it does not say so itself. Of more than `limit` bytes the first KEPT_BYTES stay.
     """
-    beside = len(record.key) + headers_bytes(record.headers)
-    is_small = beside <= KEPT_BYTES
     is_cut = len(record.value) > limit
+    kept = record.value[:KEPT_BYTES] if is_cut else record.value
+    beside = len(record.key) + headers_bytes(record.headers)
+    # What its topic has room for beside the largest value is for the facts.
+    is_small = beside <= _KEPT_BESIDE and len(kept) + beside <= MAX_OUTPUT_BYTES
     facts = _facts(
         stage=stage,
         reason=reason,
@@ -63,7 +70,7 @@ def dead_letter_of(
         (_PREFIX + _HEADERS, b"%d" % len(record.headers) if is_small else _CUT),
     )
     return Record(
-        record.value[:KEPT_BYTES] if is_cut else record.value,
+        kept,
         record.key if is_small else b"",
         facts + _stamp(stamp) + (record.headers if is_small else ()),
         time_us,
@@ -105,8 +112,8 @@ def truncated_dead_letter_record(
 
 
 def headers_bytes(headers: Headers) -> int:
-    """Return the size of all headers, names and values."""
-    return sum([len(name) + len(value) for name, value in headers])
+    """Return the size of all headers on a topic, at most."""
+    return sum([len(name.encode("utf-8", "replace")) + len(value) + _HEADER_BYTES for name, value in headers])
 
 
 def read_dead_letter(record: Record) -> DeadLetter:
@@ -139,7 +146,7 @@ def read_dead_letter(record: Record) -> DeadLetter:
 
 
 def _facts(*, stage: str, reason: str, detail: str, place: str, length: int, sha256: str) -> Headers:
-    facts = {"stage": stage, "reason": reason, "detail": detail, "place": place}
+    facts = {"stage": stage, "reason": reason, "detail": detail[:_DETAIL_CHARACTERS], "place": place}
     facts |= {"length": str(length), "sha256": sha256}
     return tuple((_PREFIX + name, value.encode("utf-8", "replace")) for name, value in facts.items())
 

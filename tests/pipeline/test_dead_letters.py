@@ -114,3 +114,12 @@ def test_a_topic_of_something_else_stops_classify_and_nothing_of_that_batch_is_c
     assert place.letters() == []
     place("classify", "--until-idle", 0.5, environment=lenient)
     assert len(place.letters()) == 300
+
+
+def test_a_supervised_run_ends_with_what_its_classify_said(tmp_path: Path) -> None:
+    (tmp_path / "other.jsonl").write_bytes(b"<xml/>\n" * 300)
+    strict = {"TOCSIN_CLASSIFY_DEAD_WINDOW": "200"}
+    done = tocsin("run", "--input", "other.jsonl", "--data", "data", cwd=tmp_path, environment=strict)
+    assert done.returncode == 2
+    assert "300 of the last 300 records of `raw-events`" in done.stderr
+    assert "0 dead letters" in tocsin("dead-letters", "list", "--data", "data", cwd=tmp_path).stdout

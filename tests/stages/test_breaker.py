@@ -55,6 +55,14 @@ def test_nothing_is_judged_before_the_window_is_full() -> None:
         breaker(_batch(0, 1))
 
 
+def test_a_batch_that_can_be_read_whole_passes_whatever_came_before() -> None:
+    breaker = _breaker(window=100)
+    breaker(_batch(0, 99))
+    assert len(breaker(_batch(1, 0))[CLASSIFIED_EVENTS]) == 1
+    with pytest.raises(ConfigError, match="100 of the last 101 "):
+        breaker(_batch(0, 1))
+
+
 def test_only_what_came_lately_counts() -> None:
     breaker = _breaker(window=100)
     for _ in range(100):

@@ -8,7 +8,7 @@ import pytest
 
 from tocsin.dead_letter import read_dead_letter
 from tocsin.errors import DecodeError
-from tocsin.event import EVENT_AT_HEADER, Event, Logsource, Record, Shape, Stamp, stamped
+from tocsin.event import EVENT_AT_HEADER, MAX_RECORD_BYTES, Event, Logsource, Record, Shape, Stamp, stamped
 from tocsin.flow import Batch, Outputs
 from tocsin.stages.classify import Classify, ClassifySettings
 
@@ -163,6 +163,20 @@ def test_what_cannot_be_read_becomes_a_dead_letter_and_the_batch_goes_on() -> No
         "not_json",
         "raw-events/2/5",
     )
+
+
+def test_a_stamped_record_of_the_largest_size_is_classified_and_one_byte_more_is_not() -> None:
+    largest = b"{}".ljust(MAX_RECORD_BYTES)
+    outputs = _classified(records=(stamped(largest, b"i" * 16, _NOON_US), stamped(largest + b" ", b"j" * 16, _NOON_US)))
+    assert [len(outputs[topic]) for topic in ("classified-events", "dead-letters")] == [1, 1]
+    assert read_dead_letter(outputs["dead-letters"][0]).reason == "too_large"
+
+
+def test_a_flood_of_headers_becomes_a_dead_letter() -> None:
+    outputs = _classified(
+        records=(Record(b"{}", headers=(("", b""),) * 10_000, topic="raw-events", partition=0, offset=0),)
+    )
+    assert read_dead_letter(outputs["dead-letters"][0]).reason == "too_large"
 
 
 def test_repaired_bytes_are_passed_on_with_the_original_beside_them() -> None:

@@ -36,10 +36,13 @@ class Breaker:
         """Raises ConfigError when it trips; then nothing of the batch is committed, and it will be read again."""
         outputs = self._step(batch)
         self._add(_Seen(len(batch.records), len(outputs.get(DEAD_LETTERS, ()))))
-        allowed = self._settings.max_dead_ratio
-        if self._records >= self._settings.window_records and self._dead > allowed * self._records:
+        if outputs.get(DEAD_LETTERS) and self._is_too_much():  # a batch that can be read whole is passed on
             raise ConfigError(self._sentence(batch, outputs))
         return outputs
+
+    def _is_too_much(self) -> bool:
+        is_judged = self._records >= self._settings.window_records
+        return is_judged and self._dead > self._settings.max_dead_ratio * self._records
 
     def _add(self, seen: _Seen) -> None:
         self._window.append(seen)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 from xxhash import xxh3_128_hexdigest
 
-from tocsin.dead_letter import dead_letter_of, headers_bytes
+from tocsin.dead_letter import MAX_HEADERS_BYTES, dead_letter_of, headers_bytes
 from tocsin.errors import DecodeError
 from tocsin.event import (
     ALERTS,
@@ -34,6 +34,7 @@ from tocsin.verdict import JudgedRule, Verdict, is_alert, judge
 
 _REMEMBERED_VERDICTS = 20_000
 _REMEMBERED_CHARACTERS = 256  # longer texts are hostile or rare: remembering them would cost memory without bound
+_MAX_CLASSIFIED_BYTES = MAX_OUTPUT_BYTES - MAX_HEADERS_BYTES  # with the key
 _SIGHTING_SECONDS = 60
 _AT_ONCE = 32  # events in pieces: so many fit into the processor's cache from normalising to encoding
 
@@ -100,10 +101,8 @@ class Classify:
             if stamp is None:
                 origin = _partition_origin(self._settings.origin, record.topic, record.partition)
                 stamp = Stamp(event_id_of(origin, record.offset, record.value), record.timestamp_us)
-            size = len(record.value) + headers_bytes(record.headers)
             try:
-                if size > MAX_RECORD_BYTES:  # compressed it may have passed the topic's own limit
-                    raise DecodeError("too_large", f"{size} bytes are more than the {MAX_RECORD_BYTES} allowed")
+                _check_size(record)
                 event = self._normalise(record.value, stamp.ingest_us)
             except DecodeError as error:
                 dead.append(self._dead_letter(record, error.reason, error.detail, stamp))
@@ -135,12 +134,12 @@ class Classify:
             b'"raw":"%b",' % b64encode(record.value) if event.is_repaired else b"",
             verdict,
         )
-        size = len(head) + len(event.json) + 1
-        if size > MAX_OUTPUT_BYTES:
-            detail = f"its classified form would have {size} bytes; {MAX_OUTPUT_BYTES} are allowed"
+        key = event.host.encode("utf-8", "replace")
+        size = len(key) + len(head) + len(event.json) + 1
+        if size > _MAX_CLASSIFIED_BYTES:
+            detail = f"its classified form would have {size} bytes; {_MAX_CLASSIFIED_BYTES} are allowed"
             dead.append(self._dead_letter(record, "too_large", detail, Stamp(event_id, ingest_us)))
             return
-        key = event.host.encode("utf-8", "replace")
         # First: nothing that came with the record can pose as it.
         ours: Headers = ((EVENT_AT_HEADER, b"%d" % len(head)),)
         if record.header(STAMP_HEADER) is None:
@@ -232,6 +231,15 @@ class Classify:
         return dead_letter_of(
             record, stage="classify", reason=reason, detail=detail, time_us=self._clock_us(), stamp=stamp.packed()
         )
+
+
+def _check_size(record: Record) -> None:
+    """Compressed, a record may have passed its topic's own limit. Raises DecodeError."""
+    if len(record.value) > MAX_RECORD_BYTES:
+        raise DecodeError("too_large", f"{len(record.value)} bytes are more than the {MAX_RECORD_BYTES} allowed")
+    size = headers_bytes(record.headers)
+    if size > MAX_HEADERS_BYTES:
+        raise DecodeError("too_large", f"{size} bytes of headers are more than the {MAX_HEADERS_BYTES} allowed")
 
 
 def _envelope(record: Record, event: Event, event_id: bytes, ingest_us: int) -> bytes:
