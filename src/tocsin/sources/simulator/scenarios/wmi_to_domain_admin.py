@@ -1,7 +1,7 @@
 """From a workstation to a server by WMI, from there to the rights of a domain administrator."""
 
 from tocsin.sources.simulator import deeds, directory
-from tocsin.sources.simulator.actors import HIGH, KERBEROS, LogonWay
+from tocsin.sources.simulator.actors import HIGH, KERBEROS, NEW_CREDENTIALS
 from tocsin.sources.simulator.attack import Move, Stage
 from tocsin.sources.simulator.directory import DOMAIN_ADMINS
 from tocsin.sources.simulator.fleet import Host
@@ -18,7 +18,6 @@ MOVES = (
     Move("An account joins the domain administrators", "TA0003", "T1098.007"),
 )
 
-_NEW_CREDENTIALS = LogonWay(9, b"seclogo", b"Negotiate")
 _STACK = (
     b"C:\\\\Windows\\\\SYSTEM32\\\\ntdll.dll+9d4c4|C:\\\\Windows\\\\System32\\\\KERNELBASE.dll+2d0fe|"
     b"C:\\\\Windows\\\\Temp\\\\procdump64.exe+1dd2e"
@@ -64,9 +63,7 @@ def _to_the_server(stage: Stage, origin: Host, server: Host) -> None:
     deeds.process_accessed(stage.recorder, stage.at(800.5), server, tool, lsass, b"0x1fffff", _STACK)
     stage.create_file(801, server, tool, f"C:\\Windows\\Temp\\l{stage.number}.dmp")
     stage.begin(MOVES, 6)
-    stage.recorder.logged_on(
-        stage.at(1300), server, admin, _NEW_CREDENTIALS, address=b"::1", integrity=HIGH, by=session
-    )
+    stage.recorder.logged_on(stage.at(1300), server, admin, NEW_CREDENTIALS, address=b"::1", integrity=HIGH, by=session)
     stage.pause()
 
 
