@@ -29,17 +29,17 @@ def test_a_store_is_closed_also_where_its_reader_fails(config: Config) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("kind", "said"),
     [
-        (duckdb.OutOfMemoryException("full"), "stats: it needs more memory than .* ask for less: --host"),
-        (duckdb.IOException("No files found"), "stats: No files found\nIf a file is missing .* run it again"),
-        (duckdb.PermissionException("No access"), "stats: No access\nIf a file is missing .* run it again"),
-        (duckdb.InvalidInputException("damaged"), "stats: damaged"),
+        (duckdb.OutOfMemoryException, "stats: it needs more memory than .* ask for less: --host"),
+        (duckdb.IOException, "stats: text\nIf a file is missing .* run it again"),
+        (duckdb.PermissionException, "stats: text\nIf a file is missing .* run it again"),
+        (duckdb.InvalidInputException, "stats: text"),
     ],
 )
-def test_what_the_database_cannot_do_is_said_in_our_words(config: Config, error: duckdb.Error, said: str) -> None:
+def test_what_the_database_cannot_do_is_said_in_our_words(config: Config, kind: type[duckdb.Error], said: str) -> None:
     with pytest.raises(ConfigError, match=said), existing_store(config, "stats", "--host"):
-        raise error
+        raise kind("text")
 
 
 def test_a_file_that_goes_while_a_report_is_made_is_no_traceback(config: Config, tmp_path: Path) -> None:

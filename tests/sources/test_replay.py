@@ -168,6 +168,7 @@ def test_times_move_and_are_written_as_they_were(before: str, after: str) -> Non
         '{"a": "1601-01-01T00:00:00Z", "b": "2019-02-31T00:00:00Z", "c": "9999-12-31T23:59:59Z"}',
         '{"a": 1550080999, "b": 1150080901593, "c": 15500809015}',  # numbers, but not this time
         '{"a": "at 1550080901, then"}',  # a part of a text
+        '{"a": "time: 1550080901, then", "b": "\\\\", "c": "x,1550080901]"}',
     ],
 )
 def test_nothing_else_moves(raw: str) -> None:

@@ -9,7 +9,13 @@ _TEXT = re.compile(
     rb'(UtcTime"\s*:\s*)?(?<!\\)"(\d{4}-\d\d-\d\d)([T ])(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d| UTC)?"'
     rb"(?=\s*[,}\]])"
 )
-_NUMBER = re.compile(rb'([:\[,]\s*"?)([12]\d{9}(?:\.\d{1,9})?|[12]\d{12}|[12]\d{15}|[12]\d{18})(?="?\s*[,}\]])')
+# A value that is a number, or a whole string value that is one; other strings are passed over, whatever is in them.
+_SINCE_1970 = rb"[12]\d{9}(?:\.\d{1,9})?|[12]\d{12}|[12]\d{15}|[12]\d{18}"
+_NUMBER = re.compile(
+    rb'"(?P<whole>%b)"(?=\s*[,}\]])' % _SINCE_1970
+    + rb'|"[^"\\]*(?:\\.[^"\\]*)*"'
+    + rb"|(?<=[:\[,\s])(?P<bare>%b)(?=\s*[,}\]])" % _SINCE_1970
+)
 
 _FIRST_YEAR = 1980  # earlier ones say "never": 1601 and 1970 are zero in two ways of counting
 _NEAR_US = 1_000_000
@@ -25,7 +31,7 @@ def shifted(raw: bytes, time_us: int, shift_us: int, zone: tzinfo = UTC) -> byte
     """
     delta = timedelta(microseconds=shift_us)
     raw = _TEXT.sub(lambda found: _later_text(found, delta, zone), raw)
-    return _NUMBER.sub(lambda found: found[1] + _later_number(found[2], time_us, shift_us), raw)
+    return _NUMBER.sub(lambda found: _later_value(found, time_us, shift_us), raw)
 
 
 def _later_text(found: re.Match[bytes], delta: timedelta, zone: tzinfo) -> bytes:
@@ -47,6 +53,12 @@ def _later_text(found: re.Match[bytes], delta: timedelta, zone: tzinfo) -> bytes
 def _later_in(zone: tzinfo, moment: datetime, delta: timedelta) -> datetime:
     """Add to what a clock of that zone showed."""
     return (moment.replace(tzinfo=zone).astimezone(UTC) + delta).astimezone(zone).replace(tzinfo=None)
+
+
+def _later_value(found: re.Match[bytes], time_us: int, shift_us: int) -> bytes:
+    if found["whole"]:
+        return b'"%b"' % _later_number(found["whole"], time_us, shift_us)
+    return _later_number(found["bare"], time_us, shift_us) if found["bare"] else found[0]
 
 
 def _later_number(text: bytes, time_us: int, shift_us: int) -> bytes:

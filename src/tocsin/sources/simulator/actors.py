@@ -1,6 +1,8 @@
 """Who acts on a host: sessions and processes, with the ids that Windows and Sysmon give them."""
 
+from collections.abc import Callable
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -69,23 +71,31 @@ class Resident(NamedTuple):
 
 
 class LogonWay(NamedTuple):
-    """How a logon was made: its type and who asked for it."""
+    """How a logon is made: its type, who asks for it, and what is known of where it comes from."""
 
     type: int
     process: bytes
     package: bytes
+    asker: Callable[[Resident], Process] | None  # None: it comes over the network
+    is_at_host: bool  # the workstation that is named is the host itself
+    address: bytes | None = None  # None: another one each time
+    port: bytes | None = b"-"  # None: any
     lm_package: bytes = b"-"
     key_length: int = 0
 
 
-INTERACTIVE = LogonWay(2, b"User32 ", b"Negotiate")
-UNLOCK = LogonWay(7, b"Negotiat", b"Negotiate")
-KERBEROS = LogonWay(3, b"Kerberos", b"Kerberos")
-NTLM = LogonWay(3, b"NtLmSsp ", b"NTLM", b"NTLM V2", 128)
-BATCH = LogonWay(4, b"Advapi  ", b"Negotiate")
-SERVICE = LogonWay(5, b"Advapi  ", b"Negotiate")
-REMOTE_INTERACTIVE = LogonWay(10, b"User32 ", b"Negotiate")
+_WINLOGON: Callable[[Resident], Process] = attrgetter("winlogon")
+_SERVICES: Callable[[Resident], Process] = attrgetter("services")
+_LAUNCHER: Callable[[Resident], Process] = attrgetter("launcher")
 
+INTERACTIVE = LogonWay(2, b"User32 ", b"Negotiate", _WINLOGON, True, b"127.0.0.1", b"0")
+UNLOCK = LogonWay(7, b"Negotiat", b"Negotiate", _WINLOGON, True, b"127.0.0.1", b"0")
+KERBEROS = LogonWay(3, b"Kerberos", b"Kerberos", None, False, port=None)
+NTLM = LogonWay(3, b"NtLmSsp ", b"NTLM", None, False, port=None, lm_package=b"NTLM V2", key_length=128)
+BATCH = LogonWay(4, b"Advapi  ", b"Negotiate", _LAUNCHER, True)
+SERVICE = LogonWay(5, b"Advapi  ", b"Negotiate", _SERVICES, False)
+NEW_CREDENTIALS = LogonWay(9, b"seclogo", b"Negotiate", _LAUNCHER, True)
+REMOTE_INTERACTIVE = LogonWay(10, b"User32 ", b"Negotiate", _WINLOGON, True, port=b"0")
 
 NO_GUID = b"00000000-0000-0000-0000-000000000000"
 

@@ -28,7 +28,7 @@ class Move:
 
 
 @dataclass(frozen=True)
-class Stage:
+class Playing:
     """Where one instance of a scenario is played. Times are seconds of the scenario after its start."""
 
     fleet: Fleet

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 from tocsin.sources.simulator.activity import Activity
-from tocsin.sources.simulator.attack import Stage
+from tocsin.sources.simulator.attack import Playing
 from tocsin.sources.simulator.draft import Draft
 from tocsin.sources.simulator.fleet import fleet_of
 from tocsin.sources.simulator.formats import templates_of
@@ -66,7 +66,7 @@ class Blocks:
     def _played_out(self, instance: Instance) -> list[Draft]:
         recorder = self._recorder(instance.scenario, instance.number)
         instance.play(
-            Stage(
+            Playing(
                 fleet=self._fleet,
                 residents=self._residents,
                 recorder=recorder,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
-from tocsin.sources.simulator.attack import Stage
+from tocsin.sources.simulator.attack import Playing
 from tocsin.sources.simulator.residents import BLOCK_US, DAY_US, HOUR_US, is_weekend
 from tocsin.sources.simulator.scenarios import SCENARIOS
 
@@ -36,9 +36,9 @@ class Instance:
         """No event of it is later."""
         return self.start_us + int(_LONGEST_US * self.pace)
 
-    def play(self, stage: Stage) -> None:
-        """Write all of it to the stage's recorder."""
-        SCENARIOS[self.scenario].play(stage)
+    def play(self, playing: Playing) -> None:
+        """Write all of it to its recorder."""
+        SCENARIOS[self.scenario].play(playing)
 
 
 class Plan:

@@ -45,9 +45,6 @@ _ADMIN_PRIVILEGES = (
     b"SeSystemEnvironmentPrivilege\\r\\n\\t\\t\\tSeImpersonatePrivilege\\r\\n\\t\\t\\t"
     b"SeDelegateSessionUserImpersonatePrivilege"
 )
-_WINLOGON = b"C:\\\\Windows\\\\System32\\\\winlogon.exe"
-_SVCHOST = b"C:\\\\Windows\\\\System32\\\\svchost.exe"
-_SERVICES = b"C:\\\\Windows\\\\System32\\\\services.exe"
 _SYSTEM_FOLDER = b"C:\\\\Windows\\\\system32\\\\"
 _NOBODY = (b"S-1-0-0", b"-", b"-", 0)
 _NO_TARGET = (b"-", b"-", 0)
@@ -129,27 +126,13 @@ class Recorder:
 
         `logon_guid` is the one of the Kerberos ticket, where a domain controller wrote that it gave one.
         """
-        resident = self.resident_of(host)
         logon_id = logon_id or 0x100000 + int(self.random() * 0xEFFFFFF)
         # No process is started in a network logon here, so nothing asks for its LogonGuid.
-        sysmon_guid = NO_GUID if way.type == 3 else logon_guid_of(host, time_us, logon_id)
+        sysmon_guid = NO_GUID if way.asker is None else logon_guid_of(host, time_us, logon_id)
         session = Session.of(account, logon_id, sysmon_guid, terminal, integrity)
-        subject: tuple[Any, ...] = (*host.account[:3], 0x3E7)
-        asked_by: tuple[int, bytes] = (resident.launcher.pid, _SVCHOST)
-        port = b"0"
-        if way.type == 3:
-            subject, asked_by = _NOBODY, (0, b"-")
-            port = b"%d" % self.client_port()
-            if way is KERBEROS and logon_guid is NO_GUID:
-                logon_guid = guid_of(host, time_us, int(self.random() * 0xFFFFFFFFFFFF))
-        elif way.type in (2, 7):
-            asked_by, address, workstation = (resident.winlogon.pid, _WINLOGON), b"127.0.0.1", host.short_name
-        elif way.type == 10:
-            asked_by, workstation = (resident.winlogon.pid, _WINLOGON), host.short_name
-        elif way.type == 5:
-            asked_by, port = (resident.services.pid, _SERVICES), b"-"
-        else:
-            workstation, port = host.short_name, b"-"
+        subject, asked_by, workstation, *place = self._origin(host, way, address, workstation)
+        if way is KERBEROS and logon_guid is NO_GUID:
+            logon_guid = guid_of(host, time_us, int(self.random() * 0xFFFFFFFFFFFF))
         if by is not None:
             subject = by.in_security
         elevated = b"%%1843" if integrity is MEDIUM else b"%%1842"
@@ -165,8 +148,7 @@ class Recorder:
             way.lm_package,
             way.key_length,
             *asked_by,
-            address,
-            port,
+            *place,
             elevated,
         )
         self._security(time_us, _LOGON, host, values)
@@ -190,14 +172,8 @@ class Recorder:
         reason: tuple[int, bytes, int] = WRONG_PASSWORD,
     ) -> None:
         """4625."""
-        subject: tuple[Any, ...] = _NOBODY
-        asked_by: tuple[int, bytes] = (0, b"-")
-        if way.type != 3:
-            subject = (*host.account[:3], 0x3E7)
-            asked_by = (self.resident_of(host).winlogon.pid, _WINLOGON)
-            workstation = host.short_name
-        port = b"0" if way.type != 3 else b"%d" % self.client_port()
-        origin = (way.type, way.process, way.package, workstation, *asked_by, address, port)
+        subject, asked_by, workstation, *place = self._origin(host, way, address, workstation)
+        origin = (way.type, way.process, way.package, workstation, *asked_by, *place)
         self._security(time_us, _LOGON_FAILURE, host, (*subject, name, host.account.domain, *reason, *origin))
 
     def script_ran(
@@ -248,6 +224,19 @@ class Recorder:
     def write(self, time_us: int, kind: int, host: Host, pid: int, values: tuple[Any, ...]) -> None:
         """Add an event of any kind; `pid` is of the process that writes it."""
         self.drafts.append(Draft(time_us, kind, host, pid, values, self.step))
+
+    def _origin(
+        self, host: Host, way: LogonWay, address: bytes, workstation: bytes
+    ) -> tuple[tuple[Any, ...], tuple[int, bytes], bytes, bytes, bytes]:
+        """Subject, process with its image, workstation, address and port of a logon."""
+        asker = way.asker and way.asker(self.resident_of(host))
+        return (
+            (*host.account[:3], 0x3E7) if asker else _NOBODY,
+            (asker.pid, asker.program.image) if asker else (0, b"-"),
+            host.short_name if way.is_at_host else workstation,
+            way.address or address,
+            way.port or b"%d" % self.client_port(),
+        )
 
     def _security(self, time_us: int, kind: int, host: Host, values: tuple[Any, ...]) -> None:
         self.drafts.append(Draft(time_us, kind, host, host.lsass_pid, values, self.step))

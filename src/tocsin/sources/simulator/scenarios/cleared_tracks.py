@@ -1,7 +1,7 @@
 """An intruder on a server leaves as little behind as can be."""
 
 from tocsin.sources.simulator.actors import HIGH, REMOTE_INTERACTIVE
-from tocsin.sources.simulator.attack import Move, Stage
+from tocsin.sources.simulator.attack import Move, Playing
 
 MOVES = (
     Move("Auditing is switched off", "TA0112", "T1685.001"),
@@ -15,32 +15,32 @@ MOVES = (
 _LOGS = ("System", "Application", '"Windows PowerShell"', "Security")
 
 
-def play(stage: Stage) -> None:
+def play(playing: Playing) -> None:
     """Write the whole scenario."""
-    recorder, fleet = stage.recorder, stage.fleet
-    target = stage.pick(fleet.servers, "target")
-    admin = fleet.admins[stage.number % len(fleet.admins)]
+    recorder, fleet = playing.recorder, playing.fleet
+    target = playing.pick(fleet.servers, "target")
+    admin = fleet.admins[playing.number % len(fleet.admins)]
     desk = fleet.hosts[-1]
     session = recorder.logged_on(
-        stage.at(0), target, admin, REMOTE_INTERACTIVE, address=desk.address, integrity=HIGH, terminal=4
+        playing.at(0), target, admin, REMOTE_INTERACTIVE, address=desk.address, integrity=HIGH, terminal=4
     )
-    desktop = stage.desktop(1, target, session)
-    shell = stage.start(30, target, desktop, "powershell", "{image} ")
-    stage.begin(MOVES, 1)
+    desktop = playing.desktop(1, target, session)
+    shell = playing.start(30, target, desktop, "powershell", "{image} ")
+    playing.begin(MOVES, 1)
     policy = '"C:\\Windows\\system32\\auditpol.exe" /set /category:* /success:disable /failure:disable'
-    stage.start(60, target, shell, "auditpol", policy)
-    stage.begin(MOVES, 2)
-    stage.start(100, target, shell, "fltmc", '"C:\\Windows\\system32\\fltMC.exe" unload SysmonDrv')
-    stage.begin(MOVES, 3)
-    stage.script(240, target, shell, "Remove-Item (Get-PSReadlineOption).HistorySavePath -Force")
-    stage.begin(MOVES, 4)
+    playing.start(60, target, shell, "auditpol", policy)
+    playing.begin(MOVES, 2)
+    playing.start(100, target, shell, "fltmc", '"C:\\Windows\\system32\\fltMC.exe" unload SysmonDrv')
+    playing.begin(MOVES, 3)
+    playing.script(240, target, shell, "Remove-Item (Get-PSReadlineOption).HistorySavePath -Force")
+    playing.begin(MOVES, 4)
     dated = "$f = Get-Item C:\\Windows\\Temp\\svc.dll; $f.CreationTime = $f.LastWriteTime = '2019-03-19 04:44:00'"
-    stage.script(300, target, shell, dated)
-    stage.begin(MOVES, 5)
-    stage.start(420, target, shell, "fsutil", '"C:\\Windows\\system32\\fsutil.exe" usn deletejournal /D C:')
-    stage.begin(MOVES, 6)
+    playing.script(300, target, shell, dated)
+    playing.begin(MOVES, 5)
+    playing.start(420, target, shell, "fsutil", '"C:\\Windows\\system32\\fsutil.exe" usn deletejournal /D C:')
+    playing.begin(MOVES, 6)
     for turn, log in enumerate(_LOGS):
-        stage.start(500 + turn, target, shell, "wevtutil", f'"C:\\Windows\\system32\\wevtutil.exe" cl {log}')
-    recorder.log_cleared(stage.at(503.6), target, session)
-    stage.pause()
-    recorder.logged_off(stage.at(560), target, session, REMOTE_INTERACTIVE)
+        playing.start(500 + turn, target, shell, "wevtutil", f'"C:\\Windows\\system32\\wevtutil.exe" cl {log}')
+    recorder.log_cleared(playing.at(503.6), target, session)
+    playing.pause()
+    recorder.logged_off(playing.at(560), target, session, REMOTE_INTERACTIVE)

@@ -2,7 +2,7 @@
 
 from tocsin.sources.simulator import directory
 from tocsin.sources.simulator.actors import HIGH, REMOTE_INTERACTIVE
-from tocsin.sources.simulator.attack import Move, Stage
+from tocsin.sources.simulator.attack import Move, Playing
 from tocsin.sources.simulator.directory import DOMAIN_ADMINS, RC4
 from tocsin.sources.simulator.fleet import Host
 
@@ -23,53 +23,53 @@ _TICKETS = (
 )
 
 
-def play(stage: Stage) -> None:
+def play(playing: Playing) -> None:
     """Write the whole scenario."""
-    victim = stage.pick(stage.fleet.workstations or stage.fleet.hosts, "victim")
-    controller = stage.pick(stage.fleet.controllers, "controller")
-    _ask_for_tickets(stage, victim, controller)
-    _take_directory(stage, victim, controller)
+    victim = playing.pick(playing.fleet.workstations or playing.fleet.hosts, "victim")
+    controller = playing.pick(playing.fleet.controllers, "controller")
+    _ask_for_tickets(playing, victim, controller)
+    _take_directory(playing, victim, controller)
 
 
-def _ask_for_tickets(stage: Stage, victim: Host, controller: Host) -> None:
-    fleet, recorder = stage.fleet, stage.recorder
-    shell = stage.start(0, victim, stage.desktop_of(victim, 400), "powershell", "{image} ")
-    stage.begin(MOVES, 1)
-    stage.start(20, victim, shell, "setspn", '"C:\\Windows\\system32\\setspn.exe" -T harbor.example -Q */*')
-    stage.begin(MOVES, 2)
-    stage.script(95, victim, shell, _TICKETS, is_suspicious=True)
-    stage.begin(MOVES, 3)
+def _ask_for_tickets(playing: Playing, victim: Host, controller: Host) -> None:
+    fleet, recorder = playing.fleet, playing.recorder
+    shell = playing.start(0, victim, playing.desktop_of(victim, 400), "powershell", "{image} ")
+    playing.begin(MOVES, 1)
+    playing.start(20, victim, shell, "setspn", '"C:\\Windows\\system32\\setspn.exe" -T harbor.example -Q */*')
+    playing.begin(MOVES, 2)
+    playing.script(95, victim, shell, _TICKETS, is_suspicious=True)
+    playing.begin(MOVES, 3)
     for turn, service in enumerate(fleet.services):
-        moment = stage.at(95.2 + turn * 0.3)
+        moment = playing.at(95.2 + turn * 0.3)
         directory.service_ticket_given(recorder, moment, controller, victim.owner, service, victim.address, RC4)
-    stage.begin(MOVES, 4)
-    careless = fleet.services[stage.number % len(fleet.services)]
-    directory.ticket_granting_ticket_given(recorder, stage.at(210), controller, careless, victim.address, RC4, b"0")
-    stage.pause()
+    playing.begin(MOVES, 4)
+    careless = fleet.services[playing.number % len(fleet.services)]
+    directory.ticket_granting_ticket_given(recorder, playing.at(210), controller, careless, victim.address, RC4, b"0")
+    playing.pause()
 
 
-def _take_directory(stage: Stage, victim: Host, controller: Host) -> None:
-    recorder = stage.recorder
-    account = stage.fleet.services[(stage.number + 1) % len(stage.fleet.services)]
-    stage.begin(MOVES, 5)
+def _take_directory(playing: Playing, victim: Host, controller: Host) -> None:
+    recorder = playing.recorder
+    account = playing.fleet.services[(playing.number + 1) % len(playing.fleet.services)]
+    playing.begin(MOVES, 5)
     session = recorder.logged_on(
-        stage.at(1500), controller, account, REMOTE_INTERACTIVE, address=victim.address, integrity=HIGH, terminal=3
+        playing.at(1500), controller, account, REMOTE_INTERACTIVE, address=victim.address, integrity=HIGH, terminal=3
     )
-    stage.pause()
-    desktop = stage.desktop(1501, controller, session)
-    shell = stage.start(1530, controller, desktop, "cmd", '"C:\\Windows\\system32\\cmd.exe" ')
-    stage.begin(MOVES, 6)
-    copy = f"C:\\Windows\\Temp\\d{stage.number}"
-    tool = stage.start(1560, controller, shell, "ntdsutil", f'ntdsutil  "ac i ntds" "ifm" "create full {copy}" q q')
-    stage.create_file(1566, controller, tool, f"{copy}\\Active Directory\\ntds.dit")
-    stage.begin(MOVES, 7)
+    playing.pause()
+    desktop = playing.desktop(1501, controller, session)
+    shell = playing.start(1530, controller, desktop, "cmd", '"C:\\Windows\\system32\\cmd.exe" ')
+    playing.begin(MOVES, 6)
+    copy = f"C:\\Windows\\Temp\\d{playing.number}"
+    tool = playing.start(1560, controller, shell, "ntdsutil", f'ntdsutil  "ac i ntds" "ifm" "create full {copy}" q q')
+    playing.create_file(1566, controller, tool, f"{copy}\\Active Directory\\ntds.dit")
+    playing.begin(MOVES, 7)
     packed = f'"C:\\Program Files\\7-Zip\\7z.exe" a -t7z -mhe=on -pWinter2026! C:\\Windows\\Temp\\d.7z {copy}'
-    stage.start(1700, controller, shell, "7z", packed)
-    stage.begin(MOVES, 8)
+    playing.start(1700, controller, shell, "7z", packed)
+    playing.begin(MOVES, 8)
     add = 'group "Domain Admins" svc_monitor /add /domain'
-    net = stage.start(1900, controller, shell, "net", f"net  {add}")
-    stage.start(1900.2, controller, net, "net1", f"C:\\Windows\\system32\\net1  {add}")
-    member = stage.fleet.services[3]
-    directory.global_member_added(recorder, stage.at(1900.4), controller, session, member, *DOMAIN_ADMINS)
-    stage.pause()
-    recorder.logged_off(stage.at(2000), controller, session, REMOTE_INTERACTIVE)
+    net = playing.start(1900, controller, shell, "net", f"net  {add}")
+    playing.start(1900.2, controller, net, "net1", f"C:\\Windows\\system32\\net1  {add}")
+    member = playing.fleet.services[3]
+    directory.global_member_added(recorder, playing.at(1900.4), controller, session, member, *DOMAIN_ADMINS)
+    playing.pause()
+    recorder.logged_off(playing.at(2000), controller, session, REMOTE_INTERACTIVE)

@@ -1,7 +1,7 @@
 """A stolen administrator, PsExec on one server after the other, then everything is encrypted."""
 
 from tocsin.sources.simulator.actors import HIGH, KERBEROS
-from tocsin.sources.simulator.attack import Move, Stage
+from tocsin.sources.simulator.attack import Move, Playing
 from tocsin.sources.simulator.fleet import Host
 from tocsin.sources.simulator.shares import ADMIN_SHARE, PIPES, WRITE
 
@@ -22,59 +22,59 @@ _FILES = 40
 _NOTE = "RESTORE-MY-FILES.txt"
 
 
-def play(stage: Stage) -> None:
+def play(playing: Playing) -> None:
     """Write the whole scenario."""
-    fleet = stage.fleet
-    origin = stage.pick(fleet.workstations or fleet.hosts, "origin")
-    first = stage.number % len(fleet.servers)
+    fleet = playing.fleet
+    origin = playing.pick(fleet.workstations or fleet.hosts, "origin")
+    first = playing.number % len(fleet.servers)
     targets = (*fleet.servers[first:], *fleet.servers[:first])[:_TARGETS]
     for turn, target in enumerate(targets):
-        _encrypt(stage, origin, target, turn * 240)
-    stage.pause()
+        _encrypt(playing, origin, target, turn * 240)
+    playing.pause()
 
 
-def _encrypt(stage: Stage, origin: Host, target: Host, start: float) -> None:
-    recorder = stage.recorder
-    admin = stage.fleet.admins[stage.number % len(stage.fleet.admins)]
-    stage.begin(MOVES, 1)
-    session = recorder.logged_on(stage.at(start), target, admin, KERBEROS, address=origin.address, integrity=HIGH)
-    copied = stage.at(start + 1)
+def _encrypt(playing: Playing, origin: Host, target: Host, start: float) -> None:
+    recorder = playing.recorder
+    admin = playing.fleet.admins[playing.number % len(playing.fleet.admins)]
+    playing.begin(MOVES, 1)
+    session = recorder.logged_on(playing.at(start), target, admin, KERBEROS, address=origin.address, integrity=HIGH)
+    copied = playing.at(start + 1)
     recorder.share_file_checked(copied, target, session, origin.address, ADMIN_SHARE, b"Temp\\\\hbl.exe", WRITE)
-    stage.begin(MOVES, 2)
-    recorder.service_installed(stage.at(start + 3), target, admin, b"PSEXESVC", b"%SystemRoot%\\\\PSEXESVC.exe")
-    services = stage.residents.resident_of(target).services
-    service = stage.start(start + 3.4, target, services, "psexesvc", "C:\\Windows\\PSEXESVC.exe")
-    piped = stage.at(start + 3.6)
+    playing.begin(MOVES, 2)
+    recorder.service_installed(playing.at(start + 3), target, admin, b"PSEXESVC", b"%SystemRoot%\\\\PSEXESVC.exe")
+    services = playing.residents.resident_of(target).services
+    service = playing.start(start + 3.4, target, services, "psexesvc", "C:\\Windows\\PSEXESVC.exe")
+    piped = playing.at(start + 3.6)
     recorder.share_file_checked(piped, target, session, origin.address, PIPES, b"PSEXESVC", WRITE)
-    shell = stage.start(
+    shell = playing.start(
         start + 4, target, service, "cmd", "C:\\Windows\\system32\\cmd.exe /c C:\\Windows\\Temp\\hbl.cmd"
     )
-    stage.begin(MOVES, 3)
+    playing.begin(MOVES, 3)
     key = "HKLM\\SOFTWARE\\Policies\\Microsoft\\Windows Defender"
-    registry = stage.start(
+    registry = playing.start(
         start + 20, target, shell, "reg", f'reg  add "{key}" /v DisableAntiSpyware /t REG_DWORD /d 1 /f'
     )
-    stage.set_value(start + 20.1, target, registry, f"{key}\\DisableAntiSpyware", "DWORD (0x00000001)")
-    stage.begin(MOVES, 4)
+    playing.set_value(start + 20.1, target, registry, f"{key}\\DisableAntiSpyware", "DWORD (0x00000001)")
+    playing.begin(MOVES, 4)
     for turn, name in enumerate(("MSSQLSERVER", "NGBackup")):
-        net = stage.start(start + 30 + turn, target, shell, "net", f"net  stop {name} /y")
-        stage.start(start + 30.1 + turn, target, net, "net1", f"C:\\Windows\\system32\\net1  stop {name} /y")
-    stage.start(start + 33, target, shell, "taskkill", "taskkill  /F /IM sqlservr.exe /T")
-    stage.begin(MOVES, 5)
-    stage.start(start + 40, target, shell, "vssadmin", "vssadmin  delete shadows /all /quiet")
-    stage.start(start + 41, target, shell, "wmic", "wmic  shadowcopy delete")
-    stage.begin(MOVES, 6)
-    stage.start(start + 43, target, shell, "bcdedit", "bcdedit  /set {default} bootstatuspolicy ignoreallfailures")
-    stage.begin(MOVES, 7)
-    encryptor = stage.start(start + 50, target, shell, "encryptor", "C:\\Windows\\Temp\\hbl.exe -p D:\\ -k 4c1f")
+        net = playing.start(start + 30 + turn, target, shell, "net", f"net  stop {name} /y")
+        playing.start(start + 30.1 + turn, target, net, "net1", f"C:\\Windows\\system32\\net1  stop {name} /y")
+    playing.start(start + 33, target, shell, "taskkill", "taskkill  /F /IM sqlservr.exe /T")
+    playing.begin(MOVES, 5)
+    playing.start(start + 40, target, shell, "vssadmin", "vssadmin  delete shadows /all /quiet")
+    playing.start(start + 41, target, shell, "wmic", "wmic  shadowcopy delete")
+    playing.begin(MOVES, 6)
+    playing.start(start + 43, target, shell, "bcdedit", "bcdedit  /set {default} bootstatuspolicy ignoreallfailures")
+    playing.begin(MOVES, 7)
+    encryptor = playing.start(start + 50, target, shell, "encryptor", "C:\\Windows\\Temp\\hbl.exe -p D:\\ -k 4c1f")
     for number in range(_FILES):
         path = f"D:\\Data\\2026\\{number:02d}\\ledger-{number * 13 % 97:02d}.xlsx.harborlock"
-        stage.create_file(start + 51 + number * 0.4, target, encryptor, path)
-    stage.begin(MOVES, 8)
+        playing.create_file(start + 51 + number * 0.4, target, encryptor, path)
+    playing.begin(MOVES, 8)
     for turn, folder in enumerate(("D:\\Data", "C:\\Users\\Public\\Desktop")):
-        stage.create_file(start + 70 + turn, target, shell, f"{folder}\\{_NOTE}")
-    stage.begin(MOVES, 9)
+        playing.create_file(start + 70 + turn, target, shell, f"{folder}\\{_NOTE}")
+    playing.begin(MOVES, 9)
     wallpaper = '"HKEY_CURRENT_USER\\Control Panel\\Desktop" /v Wallpaper /t REG_SZ /d C:\\Windows\\Temp\\n.bmp /f'
-    stage.start(start + 80, target, shell, "reg", f"reg  add {wallpaper}")
-    stage.pause()
-    recorder.logged_off(stage.at(start + 90), target, session, KERBEROS)
+    playing.start(start + 80, target, shell, "reg", f"reg  add {wallpaper}")
+    playing.pause()
+    recorder.logged_off(playing.at(start + 90), target, session, KERBEROS)

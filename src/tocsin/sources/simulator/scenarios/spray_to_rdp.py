@@ -2,7 +2,7 @@
 
 from tocsin.sources.simulator import directory
 from tocsin.sources.simulator.actors import HIGH, NTLM, REMOTE_INTERACTIVE, Process
-from tocsin.sources.simulator.attack import Move, Stage
+from tocsin.sources.simulator.attack import Move, Playing
 from tocsin.sources.simulator.fleet import Account
 from tocsin.sources.simulator.text import escaped
 
@@ -23,60 +23,60 @@ _ACCOUNTS = 30  # tried in turn
 _SECONDS_BETWEEN = 9
 
 
-def play(stage: Stage) -> None:
+def play(playing: Playing) -> None:
     """Write the whole scenario."""
-    fleet, recorder, number = stage.fleet, stage.recorder, stage.number
-    target = stage.pick(fleet.servers, "target")
+    fleet, recorder, number = playing.fleet, playing.recorder, playing.number
+    target = playing.pick(fleet.servers, "target")
     attacker = f"198.51.100.{30 + number % 200}".encode()
     admin = fleet.admins[(number + 1) % len(fleet.admins)]
     names = [person.name for person in fleet.people[: _ACCOUNTS - 1]] + [admin.name]
-    stage.begin(MOVES, 1)
+    playing.begin(MOVES, 1)
     for turn, name in enumerate(names):
-        moment = stage.at(turn * _SECONDS_BETWEEN)
+        moment = playing.at(turn * _SECONDS_BETWEEN)
         recorder.logon_failed(moment, target, name, NTLM, address=attacker, workstation=b"KALI")
-    stage.begin(MOVES, 2)
+    playing.begin(MOVES, 2)
     session = recorder.logged_on(
-        stage.at(660), target, admin, REMOTE_INTERACTIVE, address=attacker, integrity=HIGH, terminal=3
+        playing.at(660), target, admin, REMOTE_INTERACTIVE, address=attacker, integrity=HIGH, terminal=3
     )
-    stage.pause()
-    desktop = stage.desktop(661, target, session)
-    shell = stage.start(700, target, desktop, "cmd", '"C:\\Windows\\system32\\cmd.exe" ')
+    playing.pause()
+    desktop = playing.desktop(661, target, session)
+    shell = playing.start(700, target, desktop, "cmd", '"C:\\Windows\\system32\\cmd.exe" ')
 
     def run_net(seconds: float, arguments: str) -> Process:
-        net = stage.start(seconds, target, shell, "net", f"net  {arguments}")
-        return stage.start(seconds + 0.2, target, net, "net1", f"C:\\Windows\\system32\\net1  {arguments}")
+        net = playing.start(seconds, target, shell, "net", f"net  {arguments}")
+        return playing.start(seconds + 0.2, target, net, "net1", f"C:\\Windows\\system32\\net1  {arguments}")
 
-    stage.begin(MOVES, 3)
+    playing.begin(MOVES, 3)
     run_net(740, "user /domain")
-    stage.begin(MOVES, 4)
+    playing.begin(MOVES, 4)
     run_net(790, "localgroup administrators")
-    stage.begin(MOVES, 5)
+    playing.begin(MOVES, 5)
     run_net(1010, "user helpdesk$ Winter2026! /add")
-    account = _local_account(stage, target.name)
-    directory.account_created(recorder, stage.at(1010.4), target, session, account)
-    stage.begin(MOVES, 6)
+    account = _local_account(playing, target.name)
+    directory.account_created(recorder, playing.at(1010.4), target, session, account)
+    playing.begin(MOVES, 6)
     run_net(1025, "localgroup administrators helpdesk$ /add")
-    directory.local_administrator_added(recorder, stage.at(1025.4), target, session, account)
-    stage.begin(MOVES, 7)
+    directory.local_administrator_added(recorder, playing.at(1025.4), target, session, account)
+    playing.begin(MOVES, 7)
     script = "Set-MpPreference -DisableRealtimeMonitoring $true -DisableIOAVProtection $true"
-    powershell = stage.start(
+    powershell = playing.start(
         1220, target, shell, "powershell", f"powershell  -ExecutionPolicy Bypass -Command {script}"
     )
-    stage.script(1222, target, powershell, script)
-    stage.begin(MOVES, 8)
+    playing.script(1222, target, powershell, script)
+    playing.begin(MOVES, 8)
     path = "C:\\Users\\Public\\winhlp64.exe"
-    stage.create_file(1490, target, desktop, path)
-    stage.start(1500, target, shell, "sc", f'sc  create WinHelpSvc binPath= "{path}" start= auto')
-    recorder.service_installed(stage.at(1500.4), target, admin, b"WinHelpSvc", escaped(path), start=b"auto start")
-    stage.begin(MOVES, 9)
-    stage.start(1980, target, shell, "vssadmin", "vssadmin  delete shadows /all /quiet")
-    stage.begin(MOVES, 10)
-    stage.start(1992, target, shell, "bcdedit", "bcdedit  /set {default} recoveryenabled no")
-    stage.start(1995, target, shell, "wbadmin", "wbadmin  delete catalog -quiet")
-    stage.pause()
-    recorder.logged_off(stage.at(2050), target, session, REMOTE_INTERACTIVE)
+    playing.create_file(1490, target, desktop, path)
+    playing.start(1500, target, shell, "sc", f'sc  create WinHelpSvc binPath= "{path}" start= auto')
+    recorder.service_installed(playing.at(1500.4), target, admin, b"WinHelpSvc", escaped(path), start=b"auto start")
+    playing.begin(MOVES, 9)
+    playing.start(1980, target, shell, "vssadmin", "vssadmin  delete shadows /all /quiet")
+    playing.begin(MOVES, 10)
+    playing.start(1992, target, shell, "bcdedit", "bcdedit  /set {default} recoveryenabled no")
+    playing.start(1995, target, shell, "wbadmin", "wbadmin  delete catalog -quiet")
+    playing.pause()
+    recorder.logged_off(playing.at(2050), target, session, REMOTE_INTERACTIVE)
 
 
-def _local_account(stage: Stage, host: str) -> Account:
-    sid = f"S-1-5-21-{1_000_000_000 + stage.number}-2048-4096-1001".encode()
+def _local_account(playing: Playing, host: str) -> Account:
+    sid = f"S-1-5-21-{1_000_000_000 + playing.number}-2048-4096-1001".encode()
     return Account(sid, b"helpdesk$", host.encode(), escaped(f"{host}\\helpdesk$"), "helpdesk$")

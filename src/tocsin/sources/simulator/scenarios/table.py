@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tocsin.sources.simulator.attack import Move, Stage
+from tocsin.sources.simulator.attack import Move, Playing
 from tocsin.sources.simulator.scenarios import (
     archive_to_cloud,
     cleared_tracks,
@@ -22,7 +22,7 @@ class Scenario:
     """One attack that can be played."""
 
     moves: tuple[Move, ...]
-    play: Callable[[Stage], None]
+    play: Callable[[Playing], None]
     begins_at: int  # events of the fleet into each period
 
 

