@@ -83,7 +83,11 @@ def _section(title: str) -> None:
 
 
 def _line(name: str, value: str) -> None:
-    print(f"  {name:42} {value:>14}")
+    print(_said(name, value))
+
+
+def _said(name: str, value: str) -> str:
+    return f"  {name:42} {value:>14}"
 
 
 def _tactics(detections: Mapping[str, int], activity: Mapping[str, int], names: Mapping[str, str]) -> None:
@@ -122,20 +126,25 @@ def _benign(counts: Mapping[str, int]) -> None:
 
 def _speed(outcome: RunOutcome, costs: Sequence[StageCost]) -> None:
     """Say how fast it was; the cost of an event only where there were enough of them to outweigh the start."""
-    measured = [cost for cost in costs if cost.records >= _MEASURED_RECORDS]
-    if not outcome.new_events and not measured:
-        return
-    _section("Speed")
+    lines = []
     if outcome.new_events and outcome.seconds and not outcome.was_stopped:
-        _line("events a second, end to end", f"{outcome.new_events / outcome.seconds:,.0f}")
-        _line("seconds, first event to all stored", f"{outcome.seconds:.1f}")
-        _line("seconds to start the stages", f"{outcome.start_seconds:.1f}")
+        lines.append(_said("events a second, end to end", f"{outcome.new_events / outcome.seconds:,.0f}"))
+        lines.append(_said("seconds, first event to all stored", f"{outcome.seconds:.1f}"))
+        lines.append(_said("seconds to start the stages", f"{outcome.start_seconds:.1f}"))
     for percent, latency in outcome.latency_seconds.items():
         if latency is not None:
-            _line(f"produced to stored, p{percent}", f"{latency * 1000:,.0f} ms")
+            lines.append(_said(f"produced to stored, p{percent}", f"{latency * 1000:,.0f} ms"))
+    measured = [cost for cost in costs if cost.records >= _MEASURED_RECORDS]
     for cost in measured:
         parts = ", ".join(f"{part} {us:.1f}" for part, us in cost.parts_us.items() if part != "wait" and us >= 0.05)
-        print(f"  {cost.stage:10} {cost.cpu_us:6.1f} µs of CPU an event (wall: {parts})")
+        lines.append(f"  {cost.stage:10} {cost.cpu_us:6.1f} µs of CPU an event (wall: {parts})")
+    few = [cost.stage for cost in costs if cost not in measured]
+    if few:
+        why = f"fewer than {_MEASURED_RECORDS:,} events do not outweigh the start"
+        lines.append(f"  CPU an event is not said of {', '.join(few)}: {why}")
+    if lines:
+        _section("Speed")
+        print("\n".join(lines))
 
 
 def _files(config: Config, drawing: Path) -> None:
