@@ -47,7 +47,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 _STAMP = struct.Struct(">B16sq")
 _STAMP_VERSION = 1
 _REPLAYED = b"\x01"
-_LAST_US = 253_402_300_799_999_999  # the end of the year 9999
+LAST_US = 253_402_300_799_999_999  # the end of the year 9999
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -70,7 +70,7 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
         if packed is None or len(packed) < _STAMP.size:
             return None
         _, event_id, ingest_us = _STAMP.unpack_from(packed)
-        if not 0 <= ingest_us <= _LAST_US:
+        if not 0 <= ingest_us <= LAST_US:
             return None
         return cls(event_id, ingest_us, packed[_STAMP.size : _STAMP.size + 1] == _REPLAYED)
 

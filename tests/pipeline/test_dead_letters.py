@@ -1,11 +1,20 @@
 """Dead letters are listed, shown and put back, on either bus, with what they came with."""
 
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from tests.command import query, tocsin
 from tests.kafka.broker import Cluster
 
@@ -13,7 +22,7 @@ from tocsin.bus.contract import Bus
 from tocsin.bus.embedded import EmbeddedBus
 from tocsin.bus.kafka import KafkaBus, KafkaSettings
 from tocsin.event import Record
-from tocsin.flow import Batch
+from tocsin.flow import Batch, TopicSettings
 
 _EVENT = b'{"EventID":4688,"Channel":"Security","Hostname":"h"}'
 _HEADERS = (("agent", b"\xff\x00"), ("tocsin.error.reason", b"a claim"), ("agent", b"second"))
@@ -35,11 +44,20 @@ class _Place:
     def put(self, *records: Record) -> None:
         self.bus.committer(owner="agent").commit({"raw-events": records}, Batch())
 
+    def values(self) -> list[bytes]:
+        """The bytes of all records on `raw-events`, which has one partition."""
+        values: list[bytes] = []
+        offset = 0
+        while records := self.bus.read_from("raw-events", 0, offset, 1000):
+            values += [record.value for record in records]
+            offset = records[-1].offset + 1
+        return values
+
     def process(self) -> None:
         self("classify", "--until-idle", 0.5)
         self("store", "--until-idle", 0.5)
 
-    def letters(self, *options: str) -> list[dict[str, Any]]:
+    def letters(self, *options: object) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(self("dead-letters", "list", "--json", *options))
         return found
 
@@ -82,6 +100,43 @@ def test_what_could_not_be_read_is_put_back_once_as_it_came(place: _Place) -> No
     assert second["place"] != first["place"]
 
 
+@pytest.mark.parametrize("point", ["bus.after_append:2", "bus.before_commit:2", "bus.after_commit:2"])
+def test_a_replay_that_was_killed_and_is_started_again_puts_each_back_once(place: _Place, point: str) -> None:
+    broken = [b"broken %d" % number for number in range(1100)]
+    place.put(*map(Record, broken))
+    place("classify", "--until-idle", 0.5)
+    place("dead-letters", "replay", "--yes", code=-signal.SIGKILL, environment={"TOCSIN_FAILPOINT": point})
+    rest = 100 if point.startswith("bus.after_commit") else 600
+    assert f"Put back: {rest} records" in place("dead-letters", "replay", "--yes")
+    assert Counter(place.values()) == Counter(broken * 2)
+    assert {each["replayed_at"] == "" for each in place.letters()} == {False}
+
+
+def test_what_fails_once_more_says_how_often_it_was_put_back(place: _Place) -> None:
+    place.put(Record(b"broken"))
+    for _ in range(3):
+        place("classify", "--until-idle", 0.5)
+        place("dead-letters", "replay", "--yes")
+    assert [each["attempts"] for each in place.letters()] == [0, 1, 2]
+    last = place.letters()[-1]["place"]
+    assert "attempts before  2" in place("dead-letters", "show", last)
+
+
+def test_no_more_are_put_back_than_asked_for(place: _Place) -> None:
+    place.put(*(Record(b"broken %d" % number) for number in range(5)))
+    place("classify", "--until-idle", 0.5)
+    assert "Put back: 2 records" in place("dead-letters", "replay", "--limit", 2, "--yes")
+    assert [each["replayed_at"] != "" for each in place.letters()] == [True, True, False, False, False]
+    assert [each["place"] for each in place.letters("--limit", 1)] == [place.letters()[-1]["place"]]
+
+
+def test_what_was_not_kept_whole_is_left_out_and_said(place: _Place) -> None:
+    place.put(Record(b"broken", headers=(("h", b"x" * 64_000),)))
+    place("classify", "--until-idle", 0.5)
+    said = place("dead-letters", "replay", "--yes")
+    assert "1 record not kept whole" in said and "nothing to put back" in said
+
+
 def test_what_is_shown_can_do_nothing_to_a_terminal(place: _Place) -> None:
     place.put(Record(b"\x1b[2J\x9b31m", b"\x1b]0;key\x07", (("na\x1bme", b"\x1bvalue"),)))
     place.process()
@@ -100,9 +155,11 @@ def test_the_bytes_are_written_as_they_came(place: _Place) -> None:
 
 
 def test_a_place_that_holds_none_is_an_error_that_says_where_to_look(place: _Place) -> None:
-    for text in ("0/99", "17"):
+    for text in ("0/99", "17", "7/0"):
         assert "dead-letters list" in place("dead-letters", "show", text, code=2)
-    assert "is no place" in place("dead-letters", "show", "x/y", code=2)
+    assert "dead letter at `0/99`" in place("dead-letters", "replay", "0/99", "--yes", code=2)
+    for text in ("x/y", "0/1/2", "9" * 5000, "one"):
+        assert "is no place" in place("dead-letters", "show", text, code=2)
 
 
 def test_a_topic_of_something_else_stops_classify_and_nothing_of_that_batch_is_committed(place: _Place) -> None:
@@ -123,3 +180,45 @@ def test_a_supervised_run_ends_with_what_its_classify_said(tmp_path: Path) -> No
     assert done.returncode == 2
     assert "300 of the last 300 records of `raw-events`" in done.stderr
     assert "0 dead letters" in tocsin("dead-letters", "list", "--data", "data", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1), ("", 1)])
+def test_a_terminal_is_asked_before_anything_is_put_back(tmp_path: Path, answer: str, code: int) -> None:
+    (tmp_path / "broken.jsonl").write_bytes(b"broken\n")
+    for stage in (["produce", "--input", "broken.jsonl"], ["classify", "--until-idle", "0.3"]):
+        assert tocsin(*stage, "--data", "data", cwd=tmp_path).returncode == 0
+    ours, terminal = pty.openpty()
+    os.write(ours, answer.encode() + b"\n")
+    command = [sys.executable, "-m", "tocsin", "dead-letters", "replay", "--data", "data"]
+    done = subprocess.run(
+        command, cwd=tmp_path, stdin=terminal, capture_output=True, text=True, timeout=60, check=False
+    )
+    os.close(terminal)
+    os.close(ours)
+    assert done.returncode == code, done.stderr
+    assert "Put 1 record back" in done.stdout
+    assert ("Put back: 1 record." in done.stdout) == (answer == "y")
+
+
+def test_a_number_alone_is_refused_where_there_are_several_partitions(tmp_path: Path) -> None:
+    with closing(EmbeddedBus(tmp_path / "bus")) as bus:
+        bus.ensure_topics({"dead-letters": TopicSettings(2)}, {})
+    done = tocsin("dead-letters", "show", "17", "--bus", "file:bus", "--data", "data", cwd=tmp_path)
+    assert (done.returncode, "has 2 partitions" in done.stderr) == (2, True)
+
+
+@pytest.mark.slow
+def test_a_topic_made_anew_has_nothing_that_was_put_back(tmp_path: Path, kafka: Cluster) -> None:
+    place = ("--bus", kafka.url, "--data", "data")
+    admin = AdminClient({"bootstrap.servers": kafka.servers})
+    with closing(KafkaBus(KafkaSettings(kafka.servers, tmp_path / "agent"), "agent")) as bus:
+        assert tocsin("topics", "create", *place, cwd=tmp_path).returncode == 0
+        for _ in range(2):
+            bus.committer(owner="agent").commit({"raw-events": [Record(b"broken")]}, Batch())
+            assert tocsin("classify", "--until-idle", 0.5, *place, cwd=tmp_path).returncode == 0
+            done = tocsin("dead-letters", "replay", "0/0", "--yes", *place, cwd=tmp_path)
+            assert "Put back: 1 record." in done.stdout, done.stdout + done.stderr
+            admin.delete_topics(["dead-letters"])["dead-letters"].result(20)
+            while "dead-letters" in admin.list_topics(timeout=10).topics:
+                time.sleep(0.02)
+    kafka.empty()

@@ -6,7 +6,7 @@ same transaction, so a replay that was stopped goes on where it was. Nothing is 
 import argparse
 import sys
 
-from tocsin.commands.dead_letters.selecting import add_selection, selection_of
+from tocsin.commands.dead_letters.selecting import add_selection, count, selection_of
 from tocsin.commands.options import config_of
 from tocsin.errors import ConfigError
 from tocsin.plain import counted
@@ -15,37 +15,43 @@ HELP = "put them back on the topic they came from"
 EXAMPLES = """\
 examples:
   tocsin dead-letters replay 0/17
-  tocsin dead-letters replay --reason unknown_format --since 2026-01-12 --yes
+  tocsin dead-letters replay --reason not_json --limit 1             one first, to see what becomes of it
+  tocsin dead-letters replay --reason not_json --since 2026-01-12 --yes
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_selection(parser)
+    parser.add_argument("--limit", type=count, metavar="N", help="no more than N of them, the oldest first")
     parser.add_argument("--again", action="store_true", help="also those that were put back before")
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def main(parsed: argparse.Namespace) -> int:
     config, selection = config_of(parsed), selection_of(parsed)
-    from tocsin.pipeline.dead_letters import dead_letters, is_replayable, replay
+    from tocsin.pipeline.dead_letters import can_be_put_back, dead_letters, replay
 
-    chosen = left_out = 0
+    chosen: list[str] = []
+    cut = before = 0
     for found in dead_letters(config, selection):
-        if is_replayable(found, parsed.again):
-            chosen += 1
+        if not can_be_put_back(found):
+            cut += 1
+        elif found.replayed_at and not parsed.again:
+            before += 1
         else:
-            left_out += 1
-    if left_out:
-        print(
-            f"Left out: {counted(left_out, 'record')} put back before (--again), or too large to have been kept whole."
-        )
+            chosen.append(found.address)
+    if cut:
+        print(f"Left out: {counted(cut, 'record')} not kept whole, which cannot be put back.")
+    if before:
+        print(f"Left out: {counted(before, 'record')} put back before (--again puts them back all the same).")
+    chosen = chosen[: parsed.limit]
     if not chosen:
         print("There is nothing to put back.")
         return 0
-    if not parsed.yes and not _is_agreed(chosen):
+    if not parsed.yes and not _is_agreed(len(chosen)):
         print("Nothing was put back.")
         return 1
-    replayed = replay(config, selection, parsed.again)
+    replayed = replay(config, frozenset(chosen), parsed.again)  # these alone, whatever came meanwhile
     print(f"Put back: {counted(replayed, 'record')}.")
     return 0
 

@@ -20,9 +20,16 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
 
 
 def selection_of(parsed: argparse.Namespace) -> "Selection":
-    """Raises ConfigError."""
-    from tocsin.pipeline.dead_letters import Selection, address_of
+    """Return what the options say. Raises ConfigError."""
+    from tocsin.pipeline.dead_letters import Selection
 
     refuse_empty_span(parsed)
-    addresses = [address_of(place) for place in parsed.places]
-    return Selection(addresses, parsed.reason, parsed.stage, parsed.since, parsed.until)
+    return Selection(parsed.places, parsed.reason, parsed.stage, parsed.since, parsed.until)
+
+
+def count(text: str) -> int:
+    """Read a number of records; argparse shows the name of this function in its error."""
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number

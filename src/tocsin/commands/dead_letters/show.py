@@ -33,12 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
-    from tocsin.pipeline.dead_letters import Selection, address_of, dead_letters
+    from tocsin.pipeline.dead_letters import Selection, dead_letters
 
-    address = address_of(parsed.place)
-    found = next(dead_letters(config, Selection([address])), None)
-    if found is None:
-        raise ConfigError(f"there is no dead letter at `{address}`; `tocsin dead-letters list` shows those there are")
+    (found,) = dead_letters(config, Selection([parsed.place]))
     if parsed.raw is None:
         for line in _lines(found):
             print(line)
@@ -69,7 +66,7 @@ def _lines(found: "Found") -> Iterator[str]:
     letter = found.letter
     facts = {
         "place": f"dead-letters/{found.address}",
-        "time": iso_utc(max(0, found.time_us)),
+        "time": iso_utc(found.time_us),
         "stage": letter.stage,
         "reason": letter.reason,
         "what was wrong": letter.detail,
@@ -78,6 +75,7 @@ def _lines(found: "Found") -> Iterator[str]:
         "sha256": letter.sha256,
         "key": _shown(letter.key),
         "replayed": found.replayed_at or "no",
+        "attempts before": str(found.attempts or ""),
     }
     yield from (f"{name:16} {plain(value)}" for name, value in facts.items() if value)
     yield from (f"header           {plain(name)}: {plain(_shown(value))}" for name, value in letter.headers)
