@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from tests.kafka import foreign
 from tests.kafka.broker import Cluster
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka import KafkaBus, KafkaSettings
@@ -272,3 +273,13 @@ def test_a_topic_made_anew_under_its_name_is_another_origin(connect: Connect, ka
     assert before == connect("other").origin("raw")
     kafka.empty()
     assert connect("third").origin("raw") != before
+
+
+def test_a_record_whose_header_names_are_no_utf8_is_read_without_them(connect: Connect, kafka: Cluster) -> None:
+    bus = connect("reader")
+    foreign.write(kafka.servers, "raw", b"one", [b"good", b"bad\xff", b"\xfe"])
+    read = [record for number in range(4) for record in bus.read_from("raw", number, 0, 10)]
+    read += _next(_consumer(bus, "group")).records
+    assert [(record.value, record.headers) for record in read] == [
+        (b"one", (("tocsin-headers-unreadable", b""),)),
+    ] * 2

@@ -100,6 +100,7 @@ def test_what_could_not_be_read_is_put_back_once_as_it_came(place: _Place) -> No
     assert second["place"] != first["place"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["bus.after_append:2", "bus.before_commit:2", "bus.after_commit:2"])
 def test_a_replay_that_was_killed_and_is_started_again_puts_each_back_once(place: _Place, point: str) -> None:
     broken = [b"broken %d" % number for number in range(1100)]
@@ -128,6 +129,14 @@ def test_no_more_are_put_back_than_asked_for(place: _Place) -> None:
     assert "Put back: 2 records" in place("dead-letters", "replay", "--limit", 2, "--yes")
     assert [each["replayed_at"] != "" for each in place.letters()] == [True, True, False, False, False]
     assert [each["place"] for each in place.letters("--limit", 1)] == [place.letters()[-1]["place"]]
+
+
+def test_only_the_places_given_are_put_back(place: _Place) -> None:
+    place.put(*(Record(b"broken %d" % number) for number in range(3)))
+    place("classify", "--until-idle", 0.5)
+    first, _, last = (each["place"] for each in place.letters())
+    place("dead-letters", "replay", last, first, "--yes")
+    assert place.values()[3:] == [b"broken 0", b"broken 2"]
 
 
 def test_what_was_not_kept_whole_is_left_out_and_said(place: _Place) -> None:

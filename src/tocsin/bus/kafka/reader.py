@@ -13,6 +13,7 @@ from tocsin.event import Headers, Record
 _ANSWER_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _AT_ONCE = 1_000
+_UNREADABLE: Headers = (("tocsin-headers-unreadable", b""),)
 
 
 class Reader:
@@ -61,16 +62,22 @@ class Reader:
 
 def record_of(message: Any) -> Record:  # a Message, whose types allow what only an error lacks
     """Return what was read, in our words."""
-    headers: Headers = ()
-    if found := message.headers():
-        headers = tuple([(name, value or b"") for name, value in found])
     _, timestamp_ms = message.timestamp()
     return Record(
         message.value() or b"",
         message.key() or b"",
-        headers,
+        _headers_of(message),
         timestamp_ms * 1000,
         message.topic(),
         message.partition(),
         message.offset(),
     )
+
+
+def _headers_of(message: Any) -> Headers:
+    """Return the headers; where a name is no UTF-8 the client has none of them, and a mark stands for all."""
+    try:
+        found = message.headers()  # once only: asked again after such an error, the client gives names that are NULL
+    except (SystemError, UnicodeDecodeError):
+        return _UNREADABLE
+    return tuple([(name, value or b"") for name, value in found]) if found else ()
