@@ -39,6 +39,7 @@ class Batch:
     aside: Outputs = field(default_factory=dict)  # what the source itself puts elsewhere: dead letters, labels
     file: str = ""  # the file all records come from, as the user named it
     lines: Sequence[int] = ()  # beside `records`: 1-based line, or record number in an EVTX file
+    waited_seconds: float = field(default=0.0, compare=False)  # of `read`, until there was something, or enough
 
     @property
     def is_tick(self) -> bool:

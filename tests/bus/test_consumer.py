@@ -59,3 +59,13 @@ def test_a_consumer_that_failed_to_read_reads_the_same_at_the_next_call(
     batch = reader.read()
     assert batch is not None
     assert len(batch.records) == 10
+
+
+def test_a_batch_says_how_long_it_was_waited_for(bus: EmbeddedBus) -> None:
+    bus.ensure_topics({"raw": TopicSettings()}, {})
+    bus.committer(owner="test").commit({"raw": [Record(b"x")] * 10}, Batch())
+    waiting = bus.consumer("waiting", ["raw"], ConsumerSettings(linger_seconds=0.1)).read()
+    full = bus.consumer("full", ["raw"], ConsumerSettings(linger_seconds=10.0, max_records=10)).read()
+    assert waiting is not None and full is not None
+    assert waiting.waited_seconds > 0.05
+    assert full.waited_seconds == 0.0

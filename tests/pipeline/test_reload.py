@@ -273,7 +273,7 @@ def test_tuning_is_loaded_anew_too_and_what_is_wrong_with_it_keeps_the_set_befor
     tuning.write_text(f"{_FIRST}: {{level: worst}}")
     stage.look()
     assert stage.judged("old service") == ([[]], before)
-    assert "level 'worst' is none of" in stage.notes[0]
+    assert f"rules.yml:1: of '{_FIRST}': level 'worst'" in stage.notes[0]
     stage.close()
 
 

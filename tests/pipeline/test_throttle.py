@@ -50,6 +50,13 @@ def test_a_batch_waits_until_those_before_it_were_due() -> None:
     assert _times(_Source(100, 50, 100, 1), _Clock(), rate=100) == [0, 1, 1.5, 2.5]
 
 
+def test_a_batch_says_how_long_it_waited() -> None:
+    clock = _Clock()
+    throttle = Throttle(_Source(100, 50), 100, lambda: False, clock.monotonic, clock.wait)
+    waited = [batch.waited_seconds for _ in range(2) if (batch := throttle.read())]
+    assert waited == [0, 1]
+
+
 def test_a_tick_waits_for_nothing() -> None:
     assert _times(_Source(100, 0, 0, 100), _Clock(), rate=100) == [0, 0, 0, 1]
 

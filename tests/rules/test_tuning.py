@@ -56,6 +56,53 @@ def test_a_rule_is_tuned_by_its_id_or_name(rules: Path, tuning: str, expected: l
     assert (digest == fired(rules)[2]) == tuning.startswith("#"), "verdicts say by which rules they were given"
 
 
+def test_all_that_is_wrong_with_an_entry_is_reported(rules: Path) -> None:
+    _, of_unknown, _ = fired(rules, "absent: {levl: low}")
+    assert [error.partition("; ")[0] for error in of_unknown] == [
+        "0.yml:1: there is no rule 'absent' here: give its id",
+        "0.yml:1: of 'absent': 'levl' is none of level, enabled, except",
+    ]
+    _, of_values, _ = fired(rules, f"{FIRST}: {{level: worst, except: {{User|containz: x}}}}")
+    assert [error.split(":")[-1].split()[0] for error in of_values] == ["level", "Unknown"]
+
+
+def test_where_a_title_is_given_its_id_is_suggested(rules: Path) -> None:
+    (error,) = fired(rules, "First: {level: low}")[1]
+    assert error == f"0.yml:1: there is no rule 'First' here: that is a title: give the id {FIRST}"
+
+
+def test_problems_of_tuning_are_told_apart_from_rules_left_out(rules: Path) -> None:
+    (rules / "bad.yml").write_text(rule_text("User|containz: ann", title="Bad"))
+    (rules.parent / "t.yml").write_text("absent: {level: low}")
+    done = tocsin("rules", "list", "rules", "--tuning", "t.yml", cwd=rules.parent)
+    assert "2 rules, 1 left out; 1 problem of tuning" in done.stdout
+    assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["rule left out", "tuning not applied"]
+
+
+@pytest.mark.parametrize(
+    ("tuning", "code", "said"),
+    [
+        (f"{FIRST}: {{level: low}}\n6e93500b-5569-4062-ba6a-500b5c30caf9: {{enabled: false}}", 0, ": 0 problems"),
+        ("absent: {level: low}", 1, ": 1 problem\n"),
+    ],
+)
+def test_a_file_of_tuning_is_checked_with_an_exit_code(rules: Path, tuning: str, code: int, said: str) -> None:
+    (rules.parent / "t.yml").write_text(tuning)
+    done = tocsin("rules", "check", "rules", "--tuning", "t.yml", cwd=rules.parent)
+    assert (done.returncode, said in done.stdout) == (code, True), done.stdout + done.stderr
+    assert ("t.yml:1: there is no rule 'absent' here" in done.stderr) == bool(code)
+
+
+def test_the_example_of_the_docs_tunes_the_built_in_pack(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "tuning-rules.md").read_text()
+    (tmp_path / "rules.yml").write_text(text.split("```yaml\n")[1].split("```")[0])
+    rule_set = load_rule_set(ATTACK, [], builtin=True, preparation=Preparation({}, (), (tmp_path / "rules.yml",)))
+    levels = {rule.id: rule.level for rule in rule_set.rules}
+    assert (rule_set.errors, levels["6e1463c9-658e-45bf-804e-bf2ba0b64e06"]) == ([], "high")
+    assert "b42615c4-ca6e-4696-b3e5-b9b3c339a898" not in levels
+    assert len(rule_set.filters) == 1
+
+
 def test_the_last_file_counts_and_exceptions_add_up(rules: Path) -> None:
     first = f"{FIRST}: {{level: low, except: {{User: ann}}}}\nthe_second: {{enabled: false}}"
     second = f"{FIRST}: {{level: critical, except: {{User: bob}}}}\n{SECOND}: {{enabled: true}}"
@@ -72,6 +119,7 @@ def test_the_last_file_counts_and_exceptions_add_up(rules: Path) -> None:
             f"{FIRST}: {{levl: low, level: worst}}",
             f"0.yml:1: of '{FIRST}': 'levl' is none of level, enabled, except; level",
         ),
+        ("absent: {levl: low}", "0.yml:1: there is no rule 'absent' here"),
         (f"{FIRST}: low", "0.yml:1: '11111111-1111-4111-8111-111111111111' needs one or more of"),
         (f"{FIRST}: {{except: {{User|containz: x}}}}", "0.yml:1: Unknown modifier 'containz'"),
         ("- a", "0.yml:1: must be a map"),
@@ -79,8 +127,8 @@ def test_the_last_file_counts_and_exceptions_add_up(rules: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_reported_and_the_rule_stays_as_it_was(rules: Path, tuning: str, error: str) -> None:
-    found, (reported,), _ = fired(rules, tuning)
-    assert reported.startswith(error)
+    found, errors, _ = fired(rules, tuning)
+    assert errors[0].startswith(error)
     assert found == AS_WRITTEN
 
 

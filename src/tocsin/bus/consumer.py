@@ -96,6 +96,7 @@ class EmbeddedConsumer:
         records: list[Record] = []
         offsets: dict[TopicPartition, int] = {}
         self._bytes = 0
+        waited = 0.0
         while True:
             is_first = not records
             self._take(records, offsets)
@@ -103,8 +104,10 @@ class EmbeddedConsumer:
                 deadline = time.monotonic() + self._settings.linger_seconds
             is_full = len(records) >= self._settings.max_records or self._bytes >= self._settings.max_bytes
             if is_full or time.monotonic() >= deadline:
-                return Batch(records, offsets=offsets)
+                return Batch(records, offsets=offsets, waited_seconds=waited)
+            began = time.monotonic()
             time.sleep(pause)
+            waited += time.monotonic() - began
             pause = min(1.5 * pause, _LONGEST_PAUSE_SECONDS)
 
     def _take(self, records: list[Record], offsets: dict[TopicPartition, int]) -> None:

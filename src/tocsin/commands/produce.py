@@ -7,7 +7,7 @@ import argparse
 
 from tocsin.commands.options import add_metrics, add_places, add_setting, add_stage, config_of, path
 from tocsin.errors import ConfigError
-from tocsin.plain import counted
+from tocsin.plain import counted, plain
 
 _OF_THE_SIMULATOR = ("count", "rate", "burst", "seed", "run", "hosts", "attacks", "format", "start")
 
@@ -98,6 +98,7 @@ def reading_of(parsed: argparse.Namespace) -> list[str]:
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
     refuse_without_effect(parsed)
+    from tocsin.pipeline.labels import labels_file
     from tocsin.pipeline.metrics import serving_metrics
     from tocsin.pipeline.produce import Reading, produce
     from tocsin.supervisor import StopSignal
@@ -112,5 +113,7 @@ def main(parsed: argparse.Namespace) -> int:
         meter.write()
     print(f"produce: {counted(meter.figures.records, 'record')} put on the bus.")
     for note in meter.figures.notes:
-        print(f"produce: {note}")
+        print(f"produce: {plain(note)}")
+    if reading.is_simulated and labels_file(config).exists():
+        print(f"produce: labels of the attacks: {plain(str(labels_file(config)))}")
     return 0

@@ -66,8 +66,8 @@ def main(parsed: argparse.Namespace) -> int:
     read = [*scanner.files, *(Path(rule.path) for rule in scanner.rule_set.rules)]
     given = [file for key in ("variables", "pipelines", "tuning", "formats") for file in config[f"classify.{key}"]]
     refuse_overwriting({"--output": parsed.output, "--navigator": parsed.navigator}, [*read, *given])
-    for error in scanner.rule_set.errors:
-        print(f"scan: rule left out: {plain(str(error))}", file=sys.stderr)
+    for complaint in scanner.rule_set.complaints:
+        print(f"scan: {plain(complaint)}", file=sys.stderr)
     is_stopped = StopSignal(is_supervised=False)
     lowest = LEVELS.index(parsed.level)
     notes = partial(_notes, scanner, is_stopped)

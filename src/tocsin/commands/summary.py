@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.config import Config
-from tocsin.pipeline.labels import Label, read_labels
+from tocsin.pipeline.labels import Label, labels_file, read_labels
 from tocsin.pipeline.reading import existing_store
 from tocsin.pipeline.run import RunOutcome
 from tocsin.pipeline.statistics import draw, statistics_of
@@ -152,8 +152,8 @@ def _files(config: Config, drawing: Path) -> None:
     _line_of_place("events as CSV", config.store_folder / "csv")
     _line_of_place("events as Parquet", config.store_folder / "segments")
     _line_of_place("statistics", drawing)
-    if (config.data / "labels.jsonl").exists():
-        _line_of_place("labels of the attacks", config.data / "labels.jsonl")
+    if labels_file(config).exists():
+        _line_of_place("labels of the attacks", labels_file(config))
     _line_of_place("logs of the stages", config.log_folder)
 
 

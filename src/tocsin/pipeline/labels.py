@@ -74,6 +74,19 @@ def read_labels(bus: Bus) -> Iterator[Label]:
                 offset = record.offset + 1
 
 
+def keep_labels(bus: Bus, config: Config) -> None:
+    """Write all labels beside the store, as far as possible: they stay on their topic."""
+    try:
+        write_labels(bus, labels_file(config))
+    except (OSError, DeliveryError) as error:
+        log.warning("The labels could not be written: %s", error)
+
+
+def labels_file(config: Config) -> Path:
+    """Return where labels are written."""
+    return config.data / "labels.jsonl"
+
+
 def write_labels(bus: Bus, path: Path) -> int:
     """Write all labels as JSON Lines, whole or not at all; return their number. No file where there are none."""
     count = 0

@@ -11,6 +11,7 @@ from tocsin.errors import ConfigError, DecodeError, DeliveryError, ReopenError
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import Batch, Outputs, Source, pump, waited
 from tocsin.pipeline.anew import opened_anew
+from tocsin.pipeline.labels import keep_labels
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.spool import SpoolSettings, SpoolSource, open_spool, waiting
 from tocsin.pipeline.stream import StreamThread
@@ -41,6 +42,10 @@ class Reading:
     follow: bool = False
     recordings: Sequence[Path] = ()  # to be played again
 
+    @property
+    def is_simulated(self) -> bool:
+        return not self.inputs and not self.recordings
+
 
 def produce(config: Config, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter) -> None:
     """Put records on `raw-events` until the source ends or a stop: those of files, or simulated ones."""
@@ -57,6 +62,8 @@ def _produce(config: Config, name: str, reading: Reading, is_stopped: Callable[[
     source, notes = _source(config, reading, bus.positions(name))
     try:
         pump(source, _to_raw_events, bus.committer(owner=name), meter, is_stopped)
+        if reading.is_simulated:
+            keep_labels(bus, config)
     finally:
         source.close()
         meter.figures.notes += notes()

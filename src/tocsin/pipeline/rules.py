@@ -37,6 +37,18 @@ class RuleSet:
     digest: str
     errors: Sequence[RuleError]
     filters: Sequence[Filter] = ()  # that were added to the rules they are for
+    tuning_errors: Sequence[RuleError] = ()  # those of `errors` by which no rule is left out: it stays as it was
+
+    @property
+    def left_out(self) -> Sequence[RuleError]:
+        """What was wrong with rules and filters that are not used."""
+        return [error for error in self.errors if error not in self.tuning_errors]
+
+    @property
+    def complaints(self) -> Sequence[str]:
+        """Say each error, and what became of it."""
+        left_out = [f"rule left out: {error}" for error in self.left_out]
+        return left_out + [f"tuning not applied: {error}" for error in self.tuning_errors]
 
 
 def builtin_folder() -> Path:
@@ -86,6 +98,7 @@ def _loaded(
     packs = [load_pack_kept([folder], attack, is_baseline, UNPREPARED, cache) for is_baseline, folder in folders]
     packs.append(load_pack_kept(extra, attack, False, preparation, cache, on_progress))
     errors = [error for pack in packs for error in pack.errors]
+    untuned: Sequence[RuleError] = ()
     rules: Sequence[Rule] = [rule for pack in packs for rule in pack.rules]
     filters = [one for pack in packs for one in pack.filters]
     if preparation.tuning:
@@ -95,7 +108,8 @@ def _loaded(
         found = tuned(rules, preparation.tuning, attack, lambda rule: preparation if rule.id in own else UNPREPARED)
         rules = found.rules
         filters += found.exceptions
-        errors += found.errors
+        untuned = found.errors
+        errors += untuned
     rules, unused = filtered(rules, filters)
     if not rules and not errors:
         raise _no_rule(extra)
@@ -105,7 +119,7 @@ def _loaded(
     digest = rules_digest(rules)
     if preparation.digest != UNPREPARED.digest:  # the same rules with other values find other events
         digest = hashlib.sha256(f"{digest} {preparation.digest}".encode()).hexdigest()[:16]
-    return RuleSet(rules, matcher, digest, [*errors, *unused, *uncompiled], filters)
+    return RuleSet(rules, matcher, digest, [*errors, *unused, *uncompiled], filters, untuned)
 
 
 @contextmanager
@@ -129,6 +143,14 @@ def _no_rule(paths: Sequence[Path]) -> ConfigError:
 def preparation_of(config: Config) -> Preparation:
     """Read what the settings say is done with the user's rules. Raises ConfigError."""
     return read_preparation(config["classify.variables"], config["classify.pipelines"], config["classify.tuning"])
+
+
+def check_tuning(config: Config, paths: Sequence[Path], preparation: Preparation) -> Sequence[RuleError]:
+    """Return what is wrong with tuning, of the rules in `paths` or of the settings, and of the built-in pack."""
+    if not preparation.tuning:
+        return ()
+    rules, builtin = paths or config["classify.rules"], config["classify.builtin"]
+    return load_rule_set(Attack.load(), rules, builtin, preparation=preparation).tuning_errors
 
 
 def check(paths: Sequence[Path], preparation: Preparation = UNPREPARED) -> "CheckReport":

@@ -11,7 +11,7 @@ from tocsin.config import Config
 from tocsin.errors import ConfigError, DeliveryError
 from tocsin.event import RAW_EVENTS
 from tocsin.locks import FileLock
-from tocsin.pipeline.labels import write_labels
+from tocsin.pipeline.labels import keep_labels
 from tocsin.pipeline.metrics import metrics_of_stages
 from tocsin.pipeline.news import News
 from tocsin.pipeline.produce import simulator_settings
@@ -73,10 +73,7 @@ def run(
     try:
         return _Supervised(config, bus, is_stopped, show).run(reading)
     finally:
-        try:
-            write_labels(bus, config.data / "labels.jsonl")
-        except (OSError, DeliveryError) as error:
-            log.warning("The labels could not be written: %s", error)
+        keep_labels(bus, config)
         bus.close()
         lock.release()
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from tocsin.flow import Batch, Source, waited
 
@@ -37,9 +38,11 @@ class Throttle:
         batch = self._source.read()
         if batch is None or not batch.records:
             return batch
-        self._wait(self._due - self._monotonic(), self._is_stopped)
+        began = self._monotonic()
+        self._wait(self._due - began, self._is_stopped)
+        waited = self._monotonic() - began
         self._due = max(self._due, self._monotonic()) + len(batch.records) / self._rate
-        return batch
+        return replace(batch, waited_seconds=batch.waited_seconds + waited)
 
     def close(self) -> None:
         self._source.close()

@@ -38,16 +38,17 @@ def tuned(
     changes: dict[str, dict[str, Any]] = {}
     by_name = {rule.name: rule for rule in rules if rule.name} | {rule.id: rule for rule in rules}
     for named, entry in (entry for path in files for entry in _entries(path, errors)):
-        try:
-            rule = by_name.get(named)
-            if rule is None:
-                raise RuleError(f"{entry.path}:{entry.line}", _no_rule(named, rules))
-            _refuse_wrong(entry, named)
-            if "except" in entry.content:
-                exceptions.append(_exception(rule, entry, attack, preparation_for(rule)))
+        rule = by_name.get(named)
+        found, excepted = _problems(entry, named, [] if rule else [_no_rule(named, rules)]), []
+        if rule and isinstance(entry.content, dict) and "except" in entry.content:
+            try:
+                excepted = [_exception(rule, entry, attack, preparation_for(rule))]
+            except RuleError as error:
+                found.append(error)
+        errors += found
+        if rule and not found:
+            exceptions += excepted
             changes.setdefault(rule.id, {}).update(entry.content)
-        except RuleError as error:
-            errors.append(error)
     off = {rule for rule, change in changes.items() if not change.get("enabled", True)}
     return Tuned(
         [_with_level(rule, changes.get(rule.id, {}).get("level", rule.level)) for rule in rules if rule.id not in off],
@@ -75,18 +76,18 @@ def _entries(path: Path, errors: list[RuleError]) -> list[tuple[str, Document]]:
     return entries
 
 
-def _refuse_wrong(entry: Document, named: str) -> None:
-    """Raise RuleError with all that cannot be meant."""
-    content = entry.content
+def _problems(entry: Document, named: str, before: list[str]) -> list[RuleError]:
+    """Return all that cannot be meant in an entry, after what was found before."""
+    content, place = entry.content, f"{entry.path}:{entry.line}"
+    errors = [RuleError(place, problem) for problem in before]
     if not isinstance(content, dict) or not content:
-        raise RuleError(f"{entry.path}:{entry.line}", f"'{named}' needs one or more of {', '.join(_KEYS)}")
+        return [*errors, RuleError(place, f"'{named}' needs one or more of {', '.join(_KEYS)}")]
     problems = [f"'{key}' is none of {', '.join(_KEYS)}" for key in content if key not in _KEYS]
     if content.get("level", LEVELS[0]) not in LEVELS:
         problems.append(f"level '{content['level']}' is none of {', '.join(LEVELS)}")
     if not isinstance(content.get("enabled", True), bool):
         problems.append("'enabled' must be true or false")
-    if problems:
-        raise RuleError(f"{entry.path}:{entry.line}", f"of '{named}': {'; '.join(problems)}")
+    return [*errors, RuleError(place, f"of '{named}': {'; '.join(problems)}")] if problems else errors
 
 
 def _no_rule(named: str, rules: Sequence[Rule]) -> str:

@@ -114,7 +114,7 @@ class _StageCollector(Collector):
         yield _counter("tocsin_batches", "Batches with records that were committed.", stage, figures.batches)
         yield _counters(
             "tocsin_loop_seconds",
-            "Seconds of the loop: read, step, commit, and wait for something to read.",
+            "Seconds of the loop: read, step, commit, and wait for something to read, or for enough of it.",
             stage,
             "part",
             {part: parts.get(part, 0.0) for part in LOOP_PARTS},

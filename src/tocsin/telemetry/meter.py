@@ -83,7 +83,9 @@ class StageMeter:
         self.health.turned()
         self.figures.records += records
         self.figures.batches += 1 if records else 0
-        self.spend("read" if records else "wait", read_seconds)
+        waited = min(batch.waited_seconds, read_seconds) if records else read_seconds
+        self.spend("read", read_seconds - waited)
+        self.spend("wait", waited)
         self.spend("step", step_seconds)
         self.spend("commit", commit_seconds)
         if time.monotonic() - self._written > _WRITE_SECONDS:

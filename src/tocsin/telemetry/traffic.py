@@ -27,6 +27,9 @@ class ReadBatch(Protocol):
     @property
     def offsets(self) -> Mapping[tuple[str, int], int]: ...
 
+    @property
+    def waited_seconds(self) -> float: ...
+
 
 class Traffic:
     """Totals of what was committed. The cost is one of batches, not of records.

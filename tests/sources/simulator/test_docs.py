@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.event import LABELS
 from tocsin.rules.attack import Attack
-from tocsin.sources.simulator import FORMATS
+from tocsin.sources.simulator import FORMATS, SimulatorSettings, SimulatorSource
 from tocsin.sources.simulator.kinds import KINDS
 from tocsin.sources.simulator.scenarios import SCENARIOS
 
@@ -29,6 +30,12 @@ def test_the_page_names_each_kind_and_format() -> None:
     told = {log: re.findall(r"\b\d+\b", _row(log)) for log in ("Security", "Sysmon", "PowerShell", "System")}
     assert [(kind.channel, kind.event_id) for kind in KINDS if str(kind.event_id) not in told[_log(kind.channel)]] == []
     assert [name for name in FORMATS if f"`{name}`" not in _PAGE] == []
+
+
+def test_the_label_that_the_page_shows_is_the_first_one_of_the_default_settings() -> None:
+    source = SimulatorSource(SimulatorSettings(), {})
+    labels = next(batch.aside[LABELS] for _ in range(100) if (batch := source.read()) and batch.aside)
+    assert _PAGE.split("```json\n")[1].split("\n```")[0].encode() == labels[0].value
 
 
 def _row(log: str) -> str:

@@ -53,6 +53,15 @@ def test_a_slow_rate_gives_ticks_until_an_event_is_due() -> None:
     assert sizes.count(0) == 19
 
 
+def test_a_batch_says_how_long_its_events_were_not_due() -> None:
+    clock = Clock()
+    source = SimulatorSource(SimulatorSettings(rate=500.0), {}, monotonic=clock.monotonic, sleep=clock.sleep)
+    batch = source.read()
+    assert batch is not None
+    assert batch.records
+    assert batch.waited_seconds == pytest.approx(sum(clock.sleeps))
+
+
 def test_without_a_rate_nobody_sleeps() -> None:
     clock = Clock()
     source = SimulatorSource(SimulatorSettings(), {}, monotonic=clock.monotonic, sleep=clock.sleep)

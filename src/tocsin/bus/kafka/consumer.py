@@ -50,6 +50,7 @@ class KafkaConsumer:
         self._gone: set[_Place] = set()  # lost or handed back during this call of the client
         self._problem: Exception | None = None  # of a callback: it cannot raise through the client
         self._member_of_batch = ""
+        self._waited = 0.0  # seconds of this read in which there was nothing to take
         self.places: frozenset[_Place] = frozenset()  # replaced, never changed: another thread may look
         for topic in topics:
             client.partitions(topic)
@@ -62,6 +63,7 @@ class KafkaConsumer:
         Raises ConfigError where records are gone that the group has not read, with their number; DeliveryError,
         ReopenError.
         """
+        self._waited = 0.0
         records = self._collected()
         self._raise_problem()
         offsets = {(record.topic, record.partition): record.offset + 1 for record in records}
@@ -71,7 +73,7 @@ class KafkaConsumer:
             if end is not None and end > self._positions.get(place, -1):
                 self._positions[place] = offsets[place] = end
         self._member_of_batch = self._consumer.memberid() or ""
-        return Batch(records, offsets=offsets)
+        return Batch(records, offsets=offsets, waited_seconds=self._waited)
 
     def close(self) -> None:
         """Leave. A member with a name keeps its partitions for its successor until its session ends."""
@@ -104,7 +106,9 @@ class KafkaConsumer:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     return records
+                began = time.monotonic()
                 new = self._taken(1, remaining)
+                self._waited += time.monotonic() - began
             if self._problem is not None:
                 return records
             if self._gone:

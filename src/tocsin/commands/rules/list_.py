@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from tocsin.commands.options import add_preparation, add_tuning, config_of, path
-from tocsin.plain import plain, plain_json
+from tocsin.plain import counted, plain, plain_json
 
 HELP = "list the rules of a folder, or the built-in pack"
 EXAMPLES = """\
@@ -27,6 +27,8 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.rules.attack import Attack
 
     rule_set = load_rule_set(Attack.load(), parsed.paths, builtin=not parsed.paths, preparation=preparation_of(config))
+    for complaint in rule_set.complaints:
+        print(plain(complaint), file=sys.stderr)
     if parsed.json:
         import orjson
 
@@ -50,7 +52,9 @@ def main(parsed: argparse.Namespace) -> int:
         kind = "baseline" if rule.is_baseline else rule.level
         origin = f"{plain(rule.author, 30) or '-':30} {plain(rule.license, 26) or '-':26}"
         print(f"{rule.id:36} {kind:14} {plain(rule.title, 70):70} {origin} {' '.join(rule.techniques)}")
-    for error in rule_set.errors:
-        print(f"left out: {plain(str(error))}", file=sys.stderr)
-    print(f"{len(rule_set.rules):,} rules, {len(rule_set.errors):,} left out")
+    untuned = counted(len(rule_set.tuning_errors), "problem")
+    print(
+        f"{counted(len(rule_set.rules), 'rule')}, {len(rule_set.left_out):,} left out"
+        + (f"; {untuned} of tuning" if rule_set.tuning_errors else "")
+    )
     return 0

@@ -59,8 +59,8 @@ def main(parsed: argparse.Namespace) -> int:
 
     with bar_for_rules() as on_progress:
         profiler = Profiler(config, parsed.paths, parsed.rules, on_progress)
-    for error in profiler.rule_set.errors:
-        print(f"rules profile: rule left out: {plain(str(error))}", file=sys.stderr)
+    for complaint in profiler.rule_set.complaints:
+        print(f"rules profile: {plain(complaint)}", file=sys.stderr)
     is_stopped = StopSignal(is_supervised=False)
     with bar_of_bytes("profiling", profiler.progress) as on_batch:
         profiler.run(is_stopped, on_batch)

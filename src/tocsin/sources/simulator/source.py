@@ -3,6 +3,7 @@
 import struct
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tocsin.errors import ConfigError
 from tocsin.event import LABELS, Record, stamped
@@ -37,6 +38,7 @@ class SimulatorSource:
         settings.check()
         self._settings = settings
         self._clock_us = clock_us
+        self._monotonic = monotonic
         self._origin = _origin_of(settings)
         self._input = f"simulator:{self._origin.hex()}"
         self._index, self._block_number, self._place = self._where(positions)
@@ -57,8 +59,10 @@ class SimulatorSource:
             wanted = min(wanted, self._settings.count - self._index)
         if wanted <= 0:
             return None
+        began = self._monotonic()
         due = self._pace.take(wanted)
-        return self._batch(due) if due else Batch()
+        waited = self._monotonic() - began
+        return replace(self._batch(due), waited_seconds=waited) if due else Batch()
 
     def close(self) -> None:
         self._block = None
