@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from tocsin.bus.contract import Bus
 from tocsin.config import Config
@@ -22,7 +23,10 @@ from tocsin.supervisor import StageFailedError, StopSignal, Supervisor
 
 log = logging.getLogger(__name__)
 
+_Answer = TypeVar("_Answer")
+
 _LOOK_SECONDS = 0.1
+_PATIENCE_SECONDS = 60.0
 _DISK_CHECK_SECONDS = 5.0
 _NEWS_SECONDS = 1.0
 _FULL_DISK_BYTES = 4 << 20
@@ -78,6 +82,18 @@ def run(
         lock.release()
 
 
+def answered(ask: Callable[[], _Answer]) -> _Answer:
+    """Return what a bus says; one that is away for a while, such as a broker that starts again, is asked anew."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return ask()
+        except DeliveryError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_SECONDS)
+
+
 class _Supervised:
     """One run of the three stages."""
 
@@ -100,8 +116,8 @@ class _Supervised:
         self._next_news = 0.0
 
     def run(self, reading: Sequence[str]) -> RunOutcome:
-        before = self._produced()
-        progress = self._reader.read()
+        before = answered(self._produced)
+        progress = answered(self._reader.read)
         manifest = Manifest(self._config.store_folder)
         latencies_before = manifest.latencies()
         started = time.monotonic()
@@ -121,13 +137,13 @@ class _Supervised:
         manifest.close()
         return RunOutcome(
             was_stopped=was_stopped,
-            new_events=self._produced() - before,
+            new_events=answered(self._produced) - before,
             seconds=ended - first,
             start_seconds=first - started,
             latency_seconds=dict(zip(_PERCENTS, percentiles(latencies, *_PERCENTS), strict=True)),
             backlog=progress.classify_lag + progress.store_lag,
             restarts=self._supervisor.restarts(),
-            progress=self._reader.read(),
+            progress=answered(self._reader.read),
         )
 
     def _start(self, reading: Sequence[str]) -> None:
