@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.config import Config
-from tocsin.pipeline.labels import Label, labels_file, read_labels
+from tocsin.pipeline.labels import Label, labels_file
 from tocsin.pipeline.reading import existing_store
 from tocsin.pipeline.run import RunOutcome
 from tocsin.pipeline.statistics import draw, statistics_of
@@ -24,7 +23,6 @@ from tocsin.pipeline.summary import (
     events_without_time,
     stage_costs,
 )
-from tocsin.pipeline.topology import open_bus
 from tocsin.plain import plain
 from tocsin.stats.statistics import Filters
 from tocsin.telemetry.meter import read_figures
@@ -40,8 +38,7 @@ _MEASURED_RECORDS = 10_000
 
 def print_summary(config: Config, outcome: RunOutcome) -> None:
     """Print events, verdicts by tactic, alerts, attack steps, throughput, latency, and where the files are."""
-    with closing(open_bus(config)) as bus:
-        labels = list(read_labels(bus))
+    labels = labels_of(config)
     with existing_store(config, "run", "`tocsin stats` with --since and --until") as store:
         notes = _print_stored(config, outcome, store, labels)
     _notes(outcome, notes + [note for figure in read_figures(config.figures_folder) for note in figure.notes])
