@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.config import Config
-from tocsin.pipeline.labels import Label, labels_of
+from tocsin.pipeline.labels import Label, labels_file, labels_of
 from tocsin.pipeline.reading import existing_store
 from tocsin.pipeline.run import RunOutcome
 from tocsin.pipeline.statistics import draw, statistics_of
