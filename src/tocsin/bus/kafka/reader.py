@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from operator import methodcaller
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -13,6 +14,9 @@ from tocsin.event import Headers, Record
 _ANSWER_SECONDS = 10.0
 _LOOK_SECONDS = 0.1
 _AT_ONCE = 1_000
+# Where a name is no UTF-8 the client returns a list with NULL in it, beside an exception. `message.headers()`, once
+# Python has specialised that call, does not look for one, and unpacking NULL is a SIGSEGV; a call from C always looks.
+_ask_headers = methodcaller("headers")
 _UNREADABLE: Headers = (("tocsin-headers-unreadable", b""),)
 
 
@@ -77,7 +81,7 @@ def record_of(message: Any) -> Record:  # a Message, whose types allow what only
 def _headers_of(message: Any) -> Headers:
     """Return the headers; where a name is no UTF-8 the client has none of them, and a mark stands for all."""
     try:
-        found = message.headers()  # once only: asked again after such an error, the client gives names that are NULL
+        found = _ask_headers(message)  # once only: a second answer would have NULL for that name
     except (SystemError, UnicodeDecodeError):
         return _UNREADABLE
     return tuple([(name, value or b"") for name, value in found]) if found else ()
