@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from tests.command import tocsin
 
 
@@ -23,3 +24,39 @@ def test_produce_without_attacks_writes_no_labels(tmp_path: Path) -> None:
     done = tocsin("produce", "--attacks", "none", "--count", 10, cwd=tmp_path)
     assert done.stdout == "produce: 10 records put on the bus.\n"
     assert not (tmp_path / "tocsin-data" / "labels.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--attacks", "psexec"), "command line: produce.attacks is `psexec`; unknown attack 'psexec'"),
+        (("--hosts", 20_000), "command line: produce.hosts is `20000`; hosts must be from 1 to 10000"),
+        (("--start", "1969-01-01"), "command line: produce.start is `1969-01-01`; start must lie between"),
+        (("--replay", "empty"), "--replay: no .evtx or JSON Lines file in `empty`; give recordings"),
+        (("--replay", "empty", "--follow"), "--follow is for --input: recordings are played as they are"),
+        (("--follow",), "--follow needs --input: it is files that can be followed"),
+    ],
+)
+@pytest.mark.parametrize("command", ["produce", "run"])
+def test_what_cannot_be_produced_is_refused(
+    tmp_path: Path, command: str, options: tuple[object, ...], said: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    done = tocsin(command, *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_folder_without_logs_is_said_and_one_whose_logs_were_read_before_is_not(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "notes.txt").write_text("no log")
+    done = tocsin("produce", "--input", "logs", cwd=tmp_path)
+    assert done.stdout.splitlines()[1:] == [
+        "produce: 0 files read: there is no .evtx or JSON Lines file among what was named",
+        "produce: 1 file is neither .evtx nor JSON Lines by name: ignored",
+    ]
+    (logs / "a.jsonl").write_text('{"EventID": 1}\n')
+    first, again = (tocsin("produce", "--input", "logs", cwd=tmp_path).stdout.splitlines() for _ in range(2))
+    assert first[:2] == ["produce: 1 record put on the bus.", "produce: 1 file read"]
+    assert again[1:3] == ["produce: 0 files read", "produce: 1 file had been read before"]

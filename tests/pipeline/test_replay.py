@@ -16,7 +16,7 @@ def test_a_recording_is_stored_as_of_now_and_marked(tmp_path: Path) -> None:
     before = time.time()
     done = tocsin("run", "--replay", "day.jsonl", "--speed", 10, "--data", "data", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 records say no time that could be read" in done.stdout
+    assert "1 record without a readable time" in done.stdout
     sql = "SELECT epoch(time) AS at, flags, time_source FROM events ORDER BY time"
     rows = query(tmp_path / "data", sql)
     assert len(rows) == 4

@@ -31,8 +31,8 @@ def test_what_could_not_be_read_is_counted_in_the_whole_store_and_said_to_be(
         tmp_path / "store", [classified(1, judged=detection_verdict(DETECTION), alerts=["a"]), untimed, dead_letter(3)]
     )
     notes = notes_of(tmp_path, filters)
-    assert f"1 records{of_what} could not be read: not_json" in notes
-    assert f"1 events{of_what} stand at the time they were read, not their own: missing_time" in notes
+    assert f"1 record{of_what} could not be read: not_json" in notes
+    assert f"1 event{of_what} stands at the time of reading: missing_time" in notes
     assert f"not all events{of_what} were judged by the rules that are loaded here" in notes
 
 

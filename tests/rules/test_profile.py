@@ -73,8 +73,8 @@ def test_the_command_counts_hits_and_evaluations(tmp_path: Path) -> None:
     assert ",'=cmd()" in rows.stdout
     table = tocsin(*arguments, cwd=tmp_path)
     assert "\x1b" not in table.stdout
-    assert "50 events of 1 files, 1 rules, 0 of which fired on none" in table.stderr
-    assert "1 records could not be read: not_json" in table.stderr
+    assert "50 events of 1 file, 1 rule, 0 of which fired on none" in table.stderr
+    assert "1 record could not be read: not_json" in table.stderr
     assert "data ends too early, at byte 20" in table.stderr
 
 

@@ -15,6 +15,7 @@ from tocsin.commands.options import (
     config_of,
     seconds,
 )
+from tocsin.plain import counted
 
 HELP = "classify events on the bus against Sigma rules and ATT&CK"
 EXAMPLES = """\
@@ -53,7 +54,7 @@ def main(parsed: argparse.Namespace) -> int:
     from tocsin.pipeline.metrics import serving_metrics
     from tocsin.pipeline.topology import CLASSIFY_GROUP, is_shared, open_bus, workers_of
     from tocsin.supervisor import StopSignal, Supervisor, supervise_workers
-    from tocsin.telemetry.meter import StageMeter
+    from tocsin.telemetry.meter import StageMeter, processes_with_figures, records_of
 
     is_stopped = StopSignal(parsed.supervised)
     bus = open_bus(config)
@@ -64,7 +65,9 @@ def main(parsed: argparse.Namespace) -> int:
         until_idle = [] if parsed.until_idle is None else [f"--until-idle={parsed.until_idle}"]
         children = {f"classify-{n}": ["classify", f"--worker={n}", *until_idle] for n in range(workers)}
         supervisor = Supervisor(config.log_folder, config.as_environment())
+        before = processes_with_figures(config.figures_folder)
         supervise_workers("classify", supervisor, children, {}, is_stopped)
+        _say_classified(records_of(config.figures_folder, "classify", without=before))
         return 0
     worker = parsed.worker or 0
     meter = StageMeter(config.figures_folder, "classify", worker)
@@ -75,5 +78,9 @@ def main(parsed: argparse.Namespace) -> int:
         meter.write()
     if owner:
         owner.release()
-    print(f"classify: {meter.figures.records:,} events classified.")
+    _say_classified(meter.figures.records)
     return 0
+
+
+def _say_classified(events: int) -> None:
+    print(f"classify: {counted(events, 'event')} classified.")

@@ -72,6 +72,8 @@ def add_simulator(parser: argparse.ArgumentParser) -> None:
 
 def refuse_without_effect(parsed: argparse.Namespace) -> None:
     """Raise ConfigError for options that mean nothing beside the others: a word may have been forgotten."""
+    if parsed.follow and parsed.replay:
+        raise ConfigError("--follow is for --input: recordings are played as they are, and not followed as they grow")
     if parsed.follow and not parsed.input:
         raise ConfigError("--follow needs --input: it is files that can be followed")
     if parsed.input and parsed.replay:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_places, config_of
-from tocsin.plain import console_of_stdout, plain, plain_json
+from tocsin.plain import console_of_stdout, counted, plain, plain_json
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -104,4 +104,4 @@ def _print_table(names: list[str], rows: list[tuple[object, ...]]) -> None:
     for row in rows:
         table.add_row(*(Text("" if value is None else plain(_as_json(value))) for value in row))
     console_of_stdout().print(table)
-    print(f"{len(rows):,} rows")
+    print(counted(len(rows), "row"))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tocsin.plain import counted
 from tocsin.supervisor import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
@@ -17,15 +18,18 @@ _NAMED = 5
 def notes_of(counts: "Counts", report: "FilesReport", is_stopped: Callable[[], bool]) -> list[str]:
     """Say what could not be read, sentence by sentence; file names in it are as they came."""
     notes = [
-        f"{number:,} records could not be read: {reason}, the first at {':'.join(counts.first_unreadable[reason])}"
+        f"{counted(number, 'record')} could not be read: {reason},"
+        f" the first at {':'.join(counts.first_unreadable[reason])}"
         for reason, number in counts.unreadable.most_common()
     ]
     if unknown := counts.formats["unknown"]:
-        notes.append(f"{unknown:,} events are of no known format: only rules without a product see them")
+        events, them = ("1 event is", "it") if unknown == 1 else (f"{unknown:,} events are", "them")
+        notes.append(f"{events} of no known format: only rules without a product see {them}")
     notes += [f"skipped `{path}`: a copy of `{original}`" for path, original in report.copies]
     if report.ignored:
         names = ", ".join(report.ignored[:_NAMED]) + (", …" if len(report.ignored) > _NAMED else "")
-        notes.append(f"{len(report.ignored):,} files were ignored, whose names are not those of logs: {names}")
+        ignored = counted(len(report.ignored), "file was", "files were")
+        notes.append(f"{ignored} ignored by name, as no log: {names}")
     notes += report.problems
     if is_stopped():
         notes.append("interrupted: this is what was found until then")

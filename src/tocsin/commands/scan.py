@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from tocsin.commands.options import add_preparation, add_reading, add_setting, add_tuning, config_of, new_file, path
 from tocsin.commands.reading import exit_code, notes_of
 from tocsin.errors import ConfigError
-from tocsin.plain import plain
+from tocsin.plain import counted, plain
 from tocsin.verdict import LEVELS
 
 if TYPE_CHECKING:
@@ -78,18 +78,18 @@ def main(parsed: argparse.Namespace) -> int:
     ):
         found = (detection for detection in detections if LEVELS.index(detection.rule.level) >= lowest)
         fired: Counter[str] = Counter()
-        counted = _counted(found, fired)
+        seen = _counted(found, fired)
         if is_page:
             from tocsin.pipeline.scan_report import (
                 report_of_scan,  # after the rules, which stay: DuckDB must go at exit
             )
 
             count = report_of_scan(
-                config, scanner, counted, parsed.level, notes, lambda piece: out.buffer.write(piece.encode())
+                config, scanner, seen, parsed.level, notes, lambda piece: out.buffer.write(piece.encode())
             )
             out.buffer.flush()
         else:
-            count = PRINTERS[parsed.format](counted, scanner.tactic_names, out)
+            count = PRINTERS[parsed.format](seen, scanner.tactic_names, out)
     if parsed.navigator and (layer := _final(scanner, is_stopped, parsed.navigator)):
         write_scan_layer(scanner, fired, layer)
         print(f"scan: layer: {plain(str(layer))}", file=sys.stderr)
@@ -118,5 +118,6 @@ def _notes(scanner: "Scanner", is_stopped: Callable[[], bool], count: int) -> li
     """Say what was read and what could not be; file names in it are as they came."""
     counts, report = scanner.scan.counts, scanner.source.report
     rules = sum(not rule.is_baseline for rule in scanner.rule_set.rules)
-    first = f"{counts.events:,} events of {report.files:,} files, {rules:,} detection rules: {count:,} detections"
+    read = f"{counted(counts.events, 'event')} of {counted(report.files, 'file')}, {counted(rules, 'detection rule')}"
+    first = f"{read}: {counted(count, 'detection')}"
     return [first, *notes_of(counts, report, is_stopped)]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_metrics, add_places, add_setting, add_stage, config_of, seconds
 from tocsin.config import Config
+from tocsin.plain import counted
 
 if TYPE_CHECKING:
     from tocsin.supervisor import StopSignal
@@ -45,6 +46,7 @@ def _supervise(config: Config, until_idle: float | None, is_stopped: "StopSignal
     """Run the writers and the maintenance as processes below this one."""
     from tocsin.pipeline.topology import STORE_GROUP, is_shared, open_bus, workers_of
     from tocsin.supervisor import Supervisor, supervise_workers
+    from tocsin.telemetry.meter import processes_with_figures, records_of
 
     bus = open_bus(config)
     owner = None if is_shared(config) else bus.own(STORE_GROUP)
@@ -52,10 +54,16 @@ def _supervise(config: Config, until_idle: float | None, is_stopped: "StopSignal
     ending = [] if until_idle is None else [f"--until-idle={until_idle}"]
     writers = {f"store-{n}": ["store", f"--worker={n}", *ending] for n in range(workers)}
     supervisor = Supervisor(config.log_folder, config.as_environment())
+    before = processes_with_figures(config.figures_folder)
     supervise_workers("store", supervisor, writers, {"maintain": ["maintain"]}, is_stopped)
+    _say_stored(records_of(config.figures_folder, "store", without=before))
     if owner:
         owner.release()
     return 0
+
+
+def _say_stored(records: int) -> None:
+    print(f"store: {counted(records, 'record')} stored.")
 
 
 def _write(config: Config, worker: int, until_idle: float | None, is_stopped: "StopSignal") -> int:
@@ -70,5 +78,5 @@ def _write(config: Config, worker: int, until_idle: float | None, is_stopped: "S
             store(config, worker, until_idle, is_stopped, meter)
     finally:
         meter.write()
-    print(f"store: {meter.figures.records:,} records stored.")
+    _say_stored(meter.figures.records)
     return 0

@@ -16,21 +16,21 @@ from tocsin.pipeline.summary import (
     OUTCOMES,
     AttackStep,
     StageCost,
-    alerts_on_benign,
+    alerts_without_label,
     attack_steps,
     dead_letters_by_cause,
     detection_tactics,
     events_without_time,
     stage_costs,
 )
-from tocsin.plain import plain
+from tocsin.plain import counted, plain
 from tocsin.stats.statistics import Filters
 from tocsin.telemetry.meter import read_figures
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_BENIGN_SHOWN = 5
+_UNLABELLED_SHOWN = 5
 _TITLE_WIDTH = 40
 _NOTES_SHOWN = 20
 _MEASURED_RECORDS = 10_000
@@ -64,13 +64,13 @@ def _print_stored(
     _line("alerts", f"{found.alerts:,}")
     if labels:
         _attacks(attack_steps(store, labels))
-        _benign(alerts_on_benign(store, labels))
+        _unlabelled(alerts_without_label(store, labels))
     _speed(outcome, stage_costs(read_figures(config.figures_folder)))
     drawing = config.data / "statistics.png"
     draw(statistics, labels, drawing)
     _files(config, drawing)
     return [
-        f"{count:,} events are stored under the time they were read, not their own: flag {flag}"
+        f"{counted(count, 'event is', 'events are')} stored under the time of reading, not their own: flag {flag}"
         for flag, count in events_without_time(store).items()
     ]
 
@@ -115,9 +115,10 @@ def _attacks(steps: Sequence[AttackStep]) -> None:
         print(f"  {sentence}" + (f" ({times} times)" if times > 1 else ""))
 
 
-def _benign(counts: Mapping[str, int]) -> None:
-    _line("alerts on benign activity", f"{sum(counts.values()):,}")
-    for title, count in list(counts.items())[:_BENIGN_SHOWN]:
+def _unlabelled(counts: Mapping[str, int]) -> None:
+    """Say what fired on events that are part of no simulated attack: benign ones, and those of real logs."""
+    _line("alerts on events without a label", f"{sum(counts.values()):,}")
+    for title, count in list(counts.items())[:_UNLABELLED_SHOWN]:
         _line(f"  {plain(title, _TITLE_WIDTH)}", f"{count:,}")
 
 
@@ -161,12 +162,15 @@ def _line_of_place(name: str, path: Path) -> None:
 def _notes(outcome: RunOutcome, notes: Sequence[str]) -> None:
     """Say what a person should know."""
     said = [plain(note) for note in dict.fromkeys(notes)]  # every worker says what it left out
-    said += [f"{stage} had to be started again {count} times" for stage, count in outcome.restarts.items() if count]
+    restarts = {stage: counted(count, "time") for stage, count in outcome.restarts.items() if count}
+    said += [f"{stage} had to be started again {times}" for stage, times in restarts.items()]
     waiting = outcome.progress.classify_lag + outcome.progress.store_lag
     if outcome.was_stopped:
-        said.append(f"stopped: {waiting:,} records wait on the bus; the same command goes on from here")
+        waits = counted(waiting, "record waits", "records wait")
+        said.append(f"stopped: {waits} on the bus; the same command goes on from here")
     elif outcome.backlog:
-        said.append(f"{outcome.backlog:,} records that an earlier run had left on the bus were gone through first")
+        left = counted(outcome.backlog, "record", "records")
+        said.append(f"{left} that an earlier run had left on the bus came first")
     elif not outcome.new_events:
         said.append("nothing new: all of this input is stored already; give other --input, --run or --seed, or --data")
     if said:

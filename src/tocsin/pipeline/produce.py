@@ -112,7 +112,8 @@ def _produce_stream(
         spool.close()
     left = waiting(folder)
     if left:
-        meter.figures.notes.append(f"{left:,} records wait in `{folder}`: `tocsin produce --input -` goes on with them")
+        waits = counted(left, "record waits", "records wait")
+        meter.figures.notes.append(f"{waits} in `{folder}`: `tocsin produce --input -` goes on from there")
 
 
 def _stream_of(config: Config) -> FilesSource:
@@ -126,8 +127,8 @@ def _name(config: Config) -> str:
 
 
 def simulator_settings(config: Config) -> SimulatorSettings:
-    """Return the simulator's settings out of all settings."""
-    return SimulatorSettings(
+    """Return the simulator's settings out of all settings. Raises ConfigError: who said what it cannot take."""
+    settings = SimulatorSettings(
         seed=config["produce.seed"],
         run=config["produce.run"],
         count=config["produce.count"] or None,
@@ -138,6 +139,15 @@ def simulator_settings(config: Config) -> SimulatorSettings:
         format=config["produce.format"],
         start=config["produce.start"],
     )
+    said = {name: config.values_by_key[f"produce.{name}"] for name, _ in settings.problems()}
+    if said:
+        raise ConfigError(
+            *(
+                f"{said[name].source}: produce.{name} is `{said[name].text}`; {problem}"
+                for name, problem in settings.problems()
+            )
+        )
+    return settings
 
 
 def _source(config: Config, reading: Reading, positions: Mapping[str, bytes]) -> tuple[Source, Callable[[], list[str]]]:
@@ -151,7 +161,8 @@ def _source(config: Config, reading: Reading, positions: Mapping[str, bytes]) ->
     if is_shared(config):
         settings = replace(settings, batch_size=_KAFKA_BATCH_RECORDS, batch_bytes=_KAFKA_BATCH_BYTES)
     files = FilesSource(settings, positions, clock_us)
-    return files, lambda: _notes(files.report)
+    is_empty = not files.files() and STDIN not in map(str, reading.inputs)
+    return files, lambda: _notes(files.report, is_empty and not files.report.files)
 
 
 def _not_begun(simulator: SimulatorSource) -> list[str]:
@@ -183,19 +194,22 @@ def _replay(
     replay = ReplaySource(settings, positions, time_of, clock_us)
 
     def notes() -> list[str]:
-        timeless = f"{replay.without_time:,} records say no time that could be read; they were put on the bus unchanged"
+        timeless = f"{counted(replay.without_time, 'record')} without a readable time: put on the bus unchanged"
         return [*_notes(replay.report), *([timeless] if replay.without_time else [])]
 
     return replay, notes
 
 
-def _notes(report: FilesReport) -> list[str]:
+def _notes(report: FilesReport, is_empty: bool = False) -> list[str]:
     notes = [f"{counted(report.files, 'file')} read"]
+    if is_empty:
+        notes[0] += ": there is no .evtx or JSON Lines file among what was named"
     notes += [f"skipped `{path}`: a copy of `{original}` (--again reads it)" for path, original in report.copies]
     if report.already_read:
         notes.append(f"{counted(len(report.already_read), 'file')} had been read before")
     if report.ignored:
-        notes.append(f"{len(report.ignored):,} files are neither .evtx nor JSON Lines by their names: ignored")
+        ignored = counted(len(report.ignored), "file is", "files are")
+        notes.append(f"{ignored} neither .evtx nor JSON Lines by name: ignored")
     return notes + [str(problem) for problem in report.problems]
 
 

@@ -13,6 +13,7 @@ from tocsin.pipeline.reasons import Reasons
 from tocsin.pipeline.rules import RuleSet, load_rule_set, preparation_of, user_cache
 from tocsin.pipeline.statistics import spans_of, statistics_of
 from tocsin.pipeline.summary import attack_steps, dead_letters_by_cause, events_without_time
+from tocsin.plain import counted
 from tocsin.rules.attack import Attack
 from tocsin.rules.progress import OnProgress, unseen
 from tocsin.stats.report.findings import Limits, Mark, Matrix, Simulated, Step, Technique, Wording
@@ -94,12 +95,13 @@ def _notes(store: duckdb.DuckDBPyConnection, rules: RuleSet, attack_version: str
     All of it is of the whole store: a record that could not be read has no host and no time of its own.
     """
     whole = "" if filters == Filters() else " of the whole store"
+    early = {"produce": " before the bus"}
     notes = [
-        f"{count:,} records{whole} could not be read{' before the bus' if stage == 'produce' else ''}: {reason}"
+        f"{counted(count, 'record')}{whole} could not be read{early.get(stage, '')}: {reason}"
         for (stage, reason), count in dead_letters_by_cause(store).items()
     ]
     notes += [
-        f"{count:,} events{whole} stand at the time they were read, not their own: {flag}"
+        f"{counted(count, 'event')}{whole} {'stands' if count == 1 else 'stand'} at the time of reading: {flag}"
         for flag, count in events_without_time(store).items()
     ]
     judged = store.execute(_JUDGED).fetchall()

@@ -60,7 +60,7 @@ def run(
     stage refused to start or died too often.
     """
     if not reading:
-        simulator_settings(config).check()
+        simulator_settings(config)
     try:
         config.data.mkdir(parents=True, exist_ok=True)
         lock = FileLock(config.data / "run.lock")

@@ -99,7 +99,7 @@ def attack_steps(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> l
     ]
 
 
-def alerts_on_benign(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> Mapping[str, int]:
+def alerts_without_label(store: duckdb.DuckDBPyConnection, labels: Iterable[Label]) -> Mapping[str, int]:
     """Return rule title -> alerts on events that are part of no labelled attack."""
     labelled = {label.event_id for label in labels}
     counts: dict[str, int] = defaultdict(int)

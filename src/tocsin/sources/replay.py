@@ -54,6 +54,9 @@ class ReplaySource:
         self._settings = settings
         # One record at a time: the position after each one can be committed, whenever the next one is due.
         self._files = FilesSource(FilesSettings(settings.paths, again=True, batch_size=1), kept, clock_us)
+        if not self._files.files() and not kept:
+            named = ", ".join(f"`{path}`" for path in settings.paths)
+            raise ConfigError(f"--replay: no .evtx or JSON Lines file in {named}; give recordings, or a folder of them")
         self._origin = origin_of("replay", self._files.run)
         self._time_of = time_of
         self._clock_us = clock_us

@@ -123,6 +123,16 @@ class StageMeter:
             partial.replace(self._path)
 
 
+def processes_with_figures(folder: Path) -> set[int]:
+    """Return the pids of all processes that wrote some."""
+    return {figures.pid for figures in read_figures(folder)}
+
+
+def records_of(folder: Path, stage: str, without: set[int]) -> int:
+    """Return how many records the processes of a stage had, without those whose pids are named."""
+    return sum(each.records for each in read_figures(folder) if each.stage == stage and each.pid not in without)
+
+
 def read_figures(folder: Path) -> list[StageFigures]:
     """Return the figures of all processes that wrote some, ended ones among them."""
     return [StageFigures(**json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tocsin.commands.options import add_preparation, add_reading, add_tuning, config_of, path
 from tocsin.commands.reading import exit_code, notes_of
 from tocsin.errors import ConfigError
-from tocsin.plain import LEVEL_STYLES, console_of_stdout, plain, plain_json
+from tocsin.plain import LEVEL_STYLES, console_of_stdout, counted, plain, plain_json
 
 if TYPE_CHECKING:
     from tocsin.pipeline.profile import Profiler
@@ -137,7 +137,8 @@ def _notes(profiler: "Profiler", costs: Sequence["RuleCost"]) -> list[str]:
     seconds = normalise_seconds + match_seconds
     idle = sum(not cost.hits for cost in costs)
     return [
-        f"{events:,} events of {profiler.report.files:,} files, {len(costs):,} rules, {idle:,} of which fired on none",
+        f"{counted(events, 'event')} of {counted(profiler.report.files, 'file')}, {counted(len(costs), 'rule')},"
+        f" {idle:,} of which fired on none",
         f"{normalise_seconds:.2f} s to normalise, {match_seconds:.2f} s to match"
         + (f": {events / seconds:,.0f} events/s" if events else "")
         + f"; {profiler.signatures:,} signatures were new",

@@ -39,34 +39,38 @@ class SimulatorSettings:
 
     def check(self) -> None:
         """Raise ConfigError with all that is wrong."""
-        problems = list(_problems_of(self))
+        problems = self.problems()
         if problems:
-            raise ConfigError(*(f"sources.simulator: {problem}" for problem in problems))
+            raise ConfigError(*(f"sources.simulator: {problem}" for _, problem in problems))
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Return what is wrong: the name of a setting, and a sentence."""
+        return list(_problems_of(self))
 
 
-def _problems_of(settings: SimulatorSettings) -> Iterator[str]:
+def _problems_of(settings: SimulatorSettings) -> Iterator[tuple[str, str]]:
     if not 1 <= settings.hosts <= MAX_HOSTS:
-        yield f"hosts must be from 1 to {MAX_HOSTS}, not {settings.hosts}"
+        yield "hosts", f"hosts must be from 1 to {MAX_HOSTS}, not {settings.hosts}"
     if settings.count is not None and settings.count < 1:
-        yield f"count must be 1 or more, not {settings.count}"
+        yield "count", f"count must be 1 or more, not {settings.count}"
     if settings.batch_size < 1:
-        yield f"batch_size must be 1 or more, not {settings.batch_size}"
+        yield "batch_size", f"batch_size must be 1 or more, not {settings.batch_size}"
     if settings.rate is not None and not 0 < settings.rate < float("inf"):
-        yield f"rate must be more than 0 events a second, not {settings.rate}"
+        yield "rate", f"rate must be more than 0 events a second, not {settings.rate}"
     if settings.burst is not None and not all(0 < value < float("inf") for value in settings.burst):
         rate, seconds = settings.burst
-        yield f"burst must be RATE:SECONDS, both more than 0, not {rate}:{seconds}"
+        yield "burst", f"burst must be RATE:SECONDS, both more than 0, not {rate}:{seconds}"
     if settings.start.tzinfo is None:
-        yield f"start must name its time zone (UTC), not {settings.start.isoformat()}"
+        yield "start", f"start must name its time zone (UTC), not {settings.start.isoformat()}"
     elif not 1990 <= settings.start.year <= 2100:
-        yield f"start must lie between 1990 and 2100, not {settings.start.isoformat()}"
+        yield "start", f"start must lie between 1990 and 2100, not {settings.start.isoformat()}"
     if settings.format not in FORMATS:
-        yield f"unknown format '{settings.format}'{_suggestion(settings.format, FORMATS)}"
+        yield "format", f"unknown format '{settings.format}'{_suggestion(settings.format, FORMATS)}"
     for name in settings.attacks:
         if name not in (*SCENARIOS, "all", "none"):
-            yield f"unknown attack '{name}'{_suggestion(name, (*SCENARIOS, 'all', 'none'))}"
+            yield "attacks", f"unknown attack '{name}'{_suggestion(name, (*SCENARIOS, 'all', 'none'))}"
     if "none" in settings.attacks and len(settings.attacks) > 1:
-        yield "attacks names 'none' beside others; leave one of them out"
+        yield "attacks", "attacks names 'none' beside others; leave one of them out"
 
 
 def _suggestion(name: str, known: tuple[str, ...]) -> str:
