@@ -204,6 +204,26 @@ def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path) -> 
     assert "only SELECT" in refused.stderr
 
 
+def test_statistics_write_their_files_and_end_as_a_pipe_does_when_their_reader_goes(tmp_path: Path) -> None:
+    assert tocsin("run", "--count", 200, cwd=tmp_path).returncode == 0
+    picture, layer = tmp_path / "tocsin-data" / "statistics.png", tmp_path / "fired.json"
+    picture.unlink()
+    command = [sys.executable, "-m", "tocsin", "stats", "--navigator", "fired.json"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as printing:
+        assert printing.stdout and printing.stderr
+        printing.stdout.close()
+        assert printing.wait(60) == 128 + signal.SIGPIPE, printing.stderr.read()
+    assert picture.exists() and layer.exists()
+
+
+@pytest.mark.parametrize(
+    ("output", "problem"), [("a.pdf", "must end in .png or .svg"), ("absent/a.png", "there is no folder `absent`")]
+)
+def test_a_picture_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path, output: str, problem: str) -> None:
+    done = tocsin("stats", "--output", output, cwd=tmp_path)
+    assert (done.returncode, problem in done.stderr) == (2, True), done.stderr
+
+
 def test_looking_at_a_bus_changes_none_of_its_settings(tmp_path: Path) -> None:
     kept = {"TOCSIN_TOPICS_RETENTION_HOURS": "1000"}
     assert tocsin("produce", "--count", 10, cwd=tmp_path, environment=kept).returncode == 0

@@ -55,4 +55,10 @@ def console_of(out: TextIO) -> "Console":
     """Return a console for a stream, as `console_of_stdout` does."""
     from rich.console import Console
 
-    return Console(file=out) if out.isatty() else Console(file=out, width=_UNFOLDED_COLUMNS)
+    class PipedConsole(Console):
+        """A console that lets the command end as a pipe does, rather than with 1, when its reader has gone."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    return PipedConsole(file=out) if out.isatty() else PipedConsole(file=out, width=_UNFOLDED_COLUMNS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tocsin.commands.options import add_places, config_of, new_file
 from tocsin.errors import ConfigError
-from tocsin.plain import plain_json
+from tocsin.plain import console_of_stdout, plain_json
 from tocsin.verdict import LEVELS
 
 HELP = "statistics of the store: table and picture"
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
     parser.add_argument(
         "--output",
-        type=Path,
+        type=picture,
         metavar="FILE",
         help="picture, .png or .svg (default: statistics.png in the data directory, of the whole store only)",
     )
@@ -39,6 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object instead of tables; draw only with --output"
     )
+
+
+def picture(text: str) -> Path:
+    """Read the path of a picture to write, before any work is done for it, for argparse."""
+    file = new_file(text)
+    if file.suffix.lower() not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(f"`{file.name}` must end in .png or .svg")
+    return file
 
 
 def time(text: str) -> datetime:
@@ -85,5 +93,5 @@ def main(parsed: argparse.Namespace) -> int:
 
         sys.stdout.buffer.write(plain_json(orjson.dumps(as_json(statistics), option=orjson.OPT_INDENT_2)) + b"\n")
     else:
-        print_statistics(statistics)
+        print_statistics(statistics, console_of_stdout())
     return 0
