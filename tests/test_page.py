@@ -28,7 +28,7 @@ def test_every_detection_is_listed_with_its_event_and_why(tmp_path: Path) -> Non
     assert len(places) > 10
     assert page.count("Why it matched") == page.count("<h4>Event</h4><pre>{") == len(places)
     assert "Not known" not in page
-    assert "40 events of 1 files, 2 detection rules" in page
+    assert "40 events of 1 file, 2 detection rules" in page
     assert "System Owner/User Discovery" in page
     assert '<img src="data:image/png;base64,' in page
 
@@ -49,7 +49,7 @@ def test_a_page_without_detections_says_what_was_read(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_bytes(flat_lines(1)[0])
     done = tocsin("scan", "events.jsonl", "--rules", "rule.yml", "--format", "html", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "1 events of 1 files, 1 detection rules: 0 detections" in done.stdout
+    assert "1 event of 1 file, 1 detection rule: 0 detections" in done.stdout
     assert "No detections were found." in done.stdout
 
 
