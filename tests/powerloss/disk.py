@@ -131,10 +131,11 @@ class Disk:
 
     def is_below(self, call: Call) -> bool:
         """Whether a call is about something below the root."""
-        return self._place(call, 0) is not None if call.name in _NAMING else self._of(call) is not None
+        has_path = call.name in (*_NAMING, "openat", "creat")
+        return self._place(call, 0) is not None if has_path else self._of(call) is not None
 
     def _of(self, call: Call) -> _Open | None:
-        return self._open.get((call.process, call.numbers[0]))
+        return self._open.get((call.process, call.numbers[0])) if call.numbers else None
 
     # Names
 

@@ -95,6 +95,11 @@ class Recording:
         disk.rebuild_whole(target)
         return target / "data"
 
+    def acknowledged(self) -> list[bytes]:
+        """Return the lines that the trace has been seen to write."""
+        disk = self._disk()
+        return [written for call in self.calls if (written := disk.take(call)) and written.startswith(_ACKNOWLEDGED)]
+
     def _disk(self, ignores_sync: bool = False) -> Disk:
         return Disk(self.data.parent, self.folder, ignores_sync)
 

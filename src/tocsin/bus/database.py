@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tocsin.durable import sync_names
+from tocsin.durable import sync, sync_names
 from tocsin.errors import ConfigError, DeliveryError
 from tocsin.locks import WriteTurn
 
@@ -163,6 +163,9 @@ def _prepare(connection: sqlite3.Connection, folder: Path) -> None:
     connection.execute("PRAGMA checkpoint_fullfsync = ON")
     connection.execute("PRAGMA cache_size = -8192")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+    log = folder / "bus.sqlite-wal"
+    if log.exists():  # a killed process may have left a commit there that we read, and that is not on the disk yet
+        sync(log)
     if version == 0:
         sync_names(folder)  # first: what has a version is never asked again
         _create(connection)
