@@ -5,6 +5,7 @@ after fsync of its directory. Before, each change may be there, or not, and of a
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -90,11 +91,12 @@ class _Open:
 class Disk:
     """What lies below one folder, as calls come."""
 
-    def __init__(self, root: Path, working: Path, ignores_sync: bool = False) -> None:
-        """`root` exists, empty and durable. `ignores_sync`: a disk that lies."""
+    def __init__(self, root: Path, working: Path, ignored: str = "") -> None:
+        """`root` exists, empty and durable. `ignored`: whose syncs do nothing, as a regular expression of the names of
+        files, and of directories with a `/` behind: a disk that lies."""
         self._root = str(root)
         self._working = str(working)
-        self._ignores_sync = ignores_sync
+        self._ignored = re.compile(ignored)
         self._top = _Folder()
         self._open: dict[tuple[int, int], _Open] = {}  # by process and descriptor
 
@@ -207,7 +209,8 @@ class Disk:
         if call.is_begin:
             opened.begun = opened.node.changes
             return
-        if not self._ignores_sync:
+        name = f"{opened.name}/" if isinstance(opened.node, _Folder) else opened.name
+        if not self._ignored.fullmatch(name):
             opened.node.sync(opened.node.changes if opened.begun is None else opened.begun)
         opened.begun = None
 

@@ -72,11 +72,11 @@ class Recording:
         """What the run left."""
         return Whole.of(self.data, (self.folder / "acknowledged").read_bytes().splitlines())
 
-    def points(self, wanted: int, ignores_sync: bool = False) -> Iterator[Point]:
+    def points(self, wanted: int, ignored: str = "") -> Iterator[Point]:
         """Yield so many moments: before and after syncs, each acknowledgement, and some by chance; each once with
-        nothing that was not synced, and once with some of it."""
+        nothing that was not synced, and once with some of it. `ignored`: see `Disk`."""
         random = Random(20260112)
-        disk = self._disk(ignores_sync)
+        disk = self._disk(ignored)
         chosen = self._moments(wanted, random)
         acknowledged: list[bytes] = []
         for number, call in enumerate(self.calls, 1):
@@ -100,8 +100,8 @@ class Recording:
         disk = self._disk()
         return [written for call in self.calls if (written := disk.take(call)) and written.startswith(_ACKNOWLEDGED)]
 
-    def _disk(self, ignores_sync: bool = False) -> Disk:
-        return Disk(self.data.parent, self.folder, ignores_sync)
+    def _disk(self, ignored: str = "") -> Disk:
+        return Disk(self.data.parent, self.folder, ignored)
 
     def _moments(self, wanted: int, random: Random) -> set[int]:
         """Return after how many calls the power goes."""
@@ -117,8 +117,9 @@ class Recording:
                 changing.append(number)
             elif written is not None and written.startswith(_ACKNOWLEDGED):
                 near.add(number)
-        by_chance = random.sample(changing, min(len(changing), wanted // 4))
-        return set(random.sample(sorted(near), min(len(near), wanted - len(by_chance)))) | set(by_chance)
+        chosen = set(random.sample(sorted(near), min(len(near), wanted * 3 // 4)))
+        others = sorted(set(changing) - chosen)
+        return chosen | set(random.sample(others, min(len(others), wanted - len(chosen))))
 
     def _rebuilt(self, disk: Disk, seed: int | None) -> Path:
         place = self.folder / "after" / "place"

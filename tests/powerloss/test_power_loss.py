@@ -33,9 +33,19 @@ def test_what_was_acknowledged_is_there_and_the_rest_recovers(recording: Recordi
     assert finished == 2 * _POINTS // _FINISHED_EVERY
 
 
-def test_a_disk_that_only_says_it_synced_is_found_out(recording: Recording) -> None:
-    found = [bool(recording.problems_at(point)) for point in recording.points(20, ignores_sync=True)]
-    assert sum(found) > len(found) * 0.8
+def test_a_disk_that_syncs_nothing_loses_whatever_was_acknowledged(recording: Recording) -> None:
+    found = [
+        bool(recording.problems_at(point))
+        for point in recording.points(20, ignored=".*")
+        if point.acknowledged and point.seed is None
+    ]
+    assert len(found) > 10
+    assert all(found)
+
+
+@pytest.mark.parametrize("ignored", [".+/", "data/", r".+\.csv", r".+\.parquet", r"bus\.sqlite-wal"])
+def test_a_single_kind_of_sync_that_does_nothing_is_found_out(recording: Recording, ignored: str) -> None:
+    assert any(map(recording.problems_at, recording.points(60, ignored)))
 
 
 def test_acknowledgements_are_told_by_the_trace(recording: Recording) -> None:
