@@ -15,6 +15,7 @@ _LAYERS = (
         "event",
         "dead_letter",
         "download",
+        "durable",
         "errors",
         "failpoints",
         "telemetry",

@@ -1,4 +1,4 @@
-"""Take the power away at each point, and run the stages to their end from each.
+"""Take the power away at many points, and run the stages to their end from each.
 
 python -m tests.powerloss [POINTS]
 """
@@ -7,7 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.powerloss.losses import Recording, problems_at
+from tests.powerloss.losses import Recording
+from tests.powerloss.trace import SYNCS
 
 
 def main() -> int:
@@ -18,7 +19,7 @@ def main() -> int:
         count = failed = 0
         for point in recording.points(wanted):
             count += 1
-            problems = problems_at(point)
+            problems = recording.problems_at(point)
             if not problems:
                 try:
                     recording.finish(point)
@@ -26,10 +27,12 @@ def main() -> int:
                     problems = [str(error)]
             failed += bool(problems)
             for problem in problems:
-                print(f"after {point.number} calls, seed {point.seed}: {problem}", flush=True)
+                print(f"{point}: {problem}", flush=True)
             if count % 20 == 0:
-                print(f"{count} points, {failed} of them lost something", flush=True)
-        print(f"{count} points, {len(recording.calls):,} calls, {failed} of them lost something")
+                print(f"{count} losses of power, after {failed} of them something is wrong", flush=True)
+        syncs = sum(call.name in SYNCS and not call.is_begin for call in recording.calls)
+        calls = f"{len(recording.calls):,} calls, {syncs} of them syncs"
+        print(f"{calls}; {count} losses of power, after {failed} of them something is wrong")
     return 1 if failed else 0
 
 

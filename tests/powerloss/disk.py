@@ -1,17 +1,20 @@
 """A disk that loses its power: what files and directories hold for certain, and what may or may not be there.
 
 As POSIX promises it, and no file system's kindness: content is durable after fsync or fdatasync of the file, a name
-after fsync of its directory. Before, each write may be there, or not, or a part of it.
+after fsync of its directory. Before, each change may be there, or not, and of a write any part.
 """
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 
-from tests.powerloss.trace import Call
+from tests.powerloss.chance import Chance
+from tests.powerloss.trace import SYNCS, Call
 
-_SECTOR = 512
+_NAMING = ("mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "rename", "renameat", "renameat2", "link", "linkat")
+
+_Names = dict[str, "_Node | None"]  # None: removed
 
 
 @dataclass
@@ -21,28 +24,27 @@ class _File:
     durable: bytearray = field(default_factory=bytearray)
     content: bytearray = field(default_factory=bytearray)
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)  # (offset, bytes), or (length, None): cut
+    changes: int = 0
 
-    def write(self, offset: int, data: bytes) -> None:
-        _write(self.content, offset, data)
+    def change(self, offset: int, data: bytes | None) -> None:
+        _change(self.content, offset, data)
         self.pending.append((offset, data))
+        self.changes += 1
 
-    def cut(self, length: int) -> None:
-        _cut(self.content, length)
-        self.pending.append((length, None))
+    def sync(self, changes: int) -> None:
+        """Make so many of all changes durable."""
+        count = max(0, changes - self.changes + len(self.pending))
+        for offset, data in self.pending[:count]:
+            _change(self.durable, offset, data)
+        del self.pending[:count]
 
-    def sync(self) -> None:
-        self.durable = bytearray(self.content)
-        self.pending.clear()
-
-    def after_loss(self, chance: "Chance") -> bytes:
+    def after_loss(self, chance: Chance) -> bytes:
         found = bytearray(self.durable)
         for offset, data in self.pending:
-            kept = chance.of(data)
-            if data is None:
-                if kept is not None:
-                    _cut(found, offset)
-            elif kept is not None:
-                _write(found, offset, kept)
+            if data is None and chance.is_kept():
+                _change(found, offset, None)
+            for start, part in chance.parts(data or b""):
+                _change(found, offset + start, part)
         return bytes(found)
 
 
@@ -52,79 +54,71 @@ class _Folder:
 
     durable: dict[str, "_Node"] = field(default_factory=dict)
     names: dict[str, "_Node"] = field(default_factory=dict)
-    pending: list[dict[str, "_Node | None"]] = field(default_factory=list)  # names set, or removed, in one step
+    pending: list[_Names] = field(default_factory=list)  # names set, or removed, in one step
+    changes: int = 0
 
-    def change(self, changes: dict[str, "_Node | None"]) -> None:
+    def change(self, changes: _Names) -> None:
         _apply(self.names, changes)
         self.pending.append(changes)
+        self.changes += 1
 
-    def sync(self) -> None:
-        self.durable = dict(self.names)
-        self.pending.clear()
+    def sync(self, changes: int) -> None:
+        """Make so many of all changes durable."""
+        count = max(0, changes - self.changes + len(self.pending))
+        for names in self.pending[:count]:
+            _apply(self.durable, names)
+        del self.pending[:count]
 
-    def after_loss(self, chance: "Chance") -> dict[str, "_Node"]:
+    def after_loss(self, chance: Chance) -> dict[str, "_Node"]:
         found = dict(self.durable)
-        for changes in self.pending[: chance.steps(len(self.pending))]:  # a journal keeps their order
-            _apply(found, changes)
+        for names in chance.steps(self.pending):
+            _apply(found, names)
         return found
 
 
 _Node = _File | _Folder
 
 
-class Chance:
-    """Says what of the unsynced survives: nothing, or some, by a seed."""
-
-    def __init__(self, seed: int | None) -> None:
-        """`seed`: None loses all that was not synced."""
-        self._random = Random(seed) if seed is not None else None
-
-    def of(self, data: bytes | None) -> bytes | None:
-        """Return what is kept of one write: all, whole sectors from its begin, or None."""
-        draw = self._random.random() if self._random else 1.0
-        if draw < 0.4:
-            return data if data is not None else b""
-        if self._random and data and draw < 0.6:
-            return data[: self._random.randrange(len(data) // _SECTOR + 1) * _SECTOR]
-        return None
-
-    def steps(self, count: int) -> int:
-        return self._random.randint(0, count) if self._random else 0
-
-
 @dataclass
 class _Open:
     node: _Node
+    name: str
     offset: int = 0
     is_appending: bool = False
+    begun: int | None = None  # how many changes there were when the sync that is under way began
 
 
 class Disk:
     """What lies below one folder, as calls come."""
 
-    def __init__(self, root: Path, working: Path, ignores_sync: bool = False) -> None:
-        """`root` exists, empty and durable. `ignores_sync`: a disk that lies."""
+    def __init__(self, root: Path, working: Path, ignored: str = "") -> None:
+        """`root` exists, empty and durable. `ignored`: whose syncs do nothing, as a regular expression of the names of
+        files, and of directories with a `/` behind: a disk that lies."""
         self._root = str(root)
         self._working = str(working)
-        self._ignores_sync = ignores_sync
+        self._ignored = re.compile(ignored)
         self._top = _Folder()
-        self._open: dict[int, _Open] = {}
+        self._open: dict[tuple[int, int], _Open] = {}  # by process and descriptor
 
     def take(self, call: Call) -> bytes | None:
         """Follow one call; return what it wrote if that went to a file outside the root."""
         if call.name in ("openat", "creat"):
             self._opened(call)
         elif call.name == "close":
-            self._open.pop(call.numbers[0], None)
+            self._open.pop((call.process, call.numbers[0]), None)
         elif call.name in ("dup", "dup2", "dup3"):
-            if call.numbers[0] in self._open:
-                self._open[call.result] = self._open[call.numbers[0]]
-        elif call.name in ("fsync", "fdatasync", "msync", "sync_file_range"):
+            if opened := self._of(call):
+                self._open[call.process, call.result] = opened
+        elif call.name in SYNCS:
             self._sync(call)
         elif call.name in ("write", "pwrite64", "writev", "pwritev", "pwritev2", "lseek", "ftruncate", "fallocate"):
             return self._content(call)
-        elif call.name in ("copy_file_range", "sendfile", "truncate"):
-            assert not any(number in self._open for number in call.numbers[:2]), f"not modelled: {call}"
+        elif call.name == "mmap":
+            self._mapped(call)
+        elif call.name in ("clone", "clone3"):
+            pass  # a thread shares what is open; a program that is started has nothing of it
+        elif call.name in ("sync", "syncfs", "sync_file_range", "msync", "copy_file_range", "sendfile", "splice"):
+            assert not any((call.process, number) in self._open for number in call.numbers), f"not modelled: {call}"
         else:
             self._named(call)
         return None
@@ -137,26 +131,33 @@ class Disk:
         """Write what a process sees that looks now."""
         _rebuild(self._top, target, None)
 
+    def is_below(self, call: Call) -> bool:
+        """Whether a call is about something below the root."""
+        has_path = call.name in (*_NAMING, "openat", "creat")
+        return self._place(call, 0) is not None if has_path else self._of(call) is not None
+
+    def _of(self, call: Call) -> _Open | None:
+        return self._open.get((call.process, call.numbers[0])) if call.numbers else None
+
     # Names
 
     def _opened(self, call: Call) -> None:
-        self._open.pop(call.result, None)
-        place = self._place(call.texts[0])
+        self._open.pop((call.process, call.result), None)
+        place = self._place(call, 0)
         if place is None:
             return
         folder, name = place
         node = folder.names.get(name)
         if node is None:
-            if "O_CREAT" not in call.flags and call.name != "creat":
-                return  # made before the trace began, such as the root itself
+            assert "O_CREAT" in call.flags or call.name == "creat", f"was not seen to be made: {call}"
             node = _File()
             folder.change({name: node})
         if isinstance(node, _File) and ("O_TRUNC" in call.flags or call.name == "creat"):
-            node.cut(0)
-        self._open[call.result] = _Open(node, is_appending="O_APPEND" in call.flags)
+            node.change(0, None)
+        self._open[call.process, call.result] = _Open(node, name, is_appending="O_APPEND" in call.flags)
 
     def _named(self, call: Call) -> None:
-        places = [self._place(text) for text in call.texts]
+        places = [self._place(call, number) for number in range(len(call.texts))]
         if not places or places[0] is None:
             assert not any(places), f"into the folder from outside: {call}"
             return
@@ -165,21 +166,28 @@ class Disk:
             folder.change({name: _Folder()})
         elif call.name in ("unlink", "unlinkat", "rmdir"):
             folder.change({name: None})
+        elif call.name == "truncate":
+            node = folder.names[name]
+            assert isinstance(node, _File), call
+            node.change(call.numbers[-1], None)
         else:
-            assert call.name in ("rename", "renameat", "renameat2", "link", "linkat"), call
+            assert call.name in _NAMING, f"not modelled: {call}"
             target = places[1]
             assert target is not None, f"out of the folder: {call}"
             node = folder.names[name]
-            removed: dict[str, _Node | None] = {} if call.name.startswith("link") else {name: None}
+            removed: _Names = {} if call.name.startswith("link") else {name: None}
             if target[0] is folder:
-                folder.change({**removed, target[1]: node})  # one step of the journal
+                folder.change({**removed, target[1]: node})  # in one step
             else:
                 target[0].change({target[1]: node})
                 folder.change(removed)
 
-    def _place(self, path: bytes) -> tuple[_Folder, str] | None:
+    def _place(self, call: Call, number: int) -> tuple[_Folder, str] | None:
         """Return the directory and name of a path below the root; None elsewhere."""
-        whole = os.path.normpath(Path(self._working) / os.fsdecode(path))
+        path = os.fsdecode(call.texts[number])
+        has_own_folder = "at" in call.name and "AT_FDCWD" not in call.flags
+        assert path.startswith("/") or not (has_own_folder and self._of(call)), f"not modelled: {call}"
+        whole = os.path.normpath(Path(self._working) / path)
         if whole == self._root:
             return _Folder(names={"": self._top}), ""
         if not whole.startswith(self._root + "/"):
@@ -188,8 +196,6 @@ class Disk:
         folder: _Node = self._top
         for parent in parents:
             assert isinstance(folder, _Folder)
-            if parent not in folder.names:
-                return None
             folder = folder.names[parent]
         assert isinstance(folder, _Folder)
         return folder, name
@@ -197,30 +203,44 @@ class Disk:
     # Content
 
     def _sync(self, call: Call) -> None:
-        opened = self._open.get(call.numbers[0])
-        if opened is not None and not self._ignores_sync:
-            assert call.name in ("fsync", "fdatasync"), f"not modelled: {call}"
-            opened.node.sync()
+        opened = self._of(call)
+        if opened is None:
+            return
+        if call.is_begin:
+            opened.begun = opened.node.changes
+            return
+        name = f"{opened.name}/" if isinstance(opened.node, _Folder) else opened.name
+        if not self._ignored.fullmatch(name):
+            opened.node.sync(opened.node.changes if opened.begun is None else opened.begun)
+        opened.begun = None
+
+    def _mapped(self, call: Call) -> None:
+        """Writes through memory are not seen: nobody but SQLite's index of its log, which is made anew, has any."""
+        if "MAP_SHARED" in call.flags and "PROT_WRITE" in call.flags:
+            for number in call.numbers:
+                opened = self._open.get((call.process, number))
+                assert opened is None or opened.name.endswith("-shm"), f"not modelled: {call} of {opened.name}"
 
     def _content(self, call: Call) -> bytes | None:
-        opened = self._open.get(call.numbers[0])
+        opened = self._of(call)
         if opened is None:
             return b"".join(call.texts)[: call.result] if call.name == "write" else None
         file = opened.node
-        assert isinstance(file, _File), call
         if call.name == "lseek":
             opened.offset = call.result
-        elif call.name == "ftruncate":
-            file.cut(call.numbers[1])
+            return None
+        assert isinstance(file, _File), call
+        if call.name == "ftruncate":
+            file.change(call.numbers[1], None)
         elif call.name == "fallocate":
-            file.cut(max(len(file.content), sum(call.numbers[-2:])))
+            file.change(max(len(file.content), sum(call.numbers[-2:])), None)
         else:
             data = b"".join(call.texts)[: call.result]
             if call.name.startswith("p"):
-                file.write(call.numbers[-1], data)
+                file.change(call.numbers[-1], data)
                 return None
             offset = len(file.content) if opened.is_appending else opened.offset
-            file.write(offset, data)
+            file.change(offset, data)
             opened.offset = offset + len(data)
         return None
 
@@ -234,7 +254,7 @@ def _rebuild(folder: _Folder, target: Path, chance: Chance | None) -> None:
             (target / name).write_bytes(node.after_loss(chance) if chance else node.content)
 
 
-def _apply(names: dict[str, _Node], changes: dict[str, "_Node | None"]) -> None:
+def _apply(names: dict[str, _Node], changes: _Names) -> None:
     for name, node in changes.items():
         if node is None:
             names.pop(name, None)
@@ -242,13 +262,11 @@ def _apply(names: dict[str, _Node], changes: dict[str, "_Node | None"]) -> None:
             names[name] = node
 
 
-def _write(content: bytearray, offset: int, data: bytes) -> None:
+def _change(content: bytearray, offset: int, data: bytes | None) -> None:
+    """Write at an offset; or, without data, cut or extend to that length."""
     if len(content) < offset:
         content.extend(bytes(offset - len(content)))
-    content[offset : offset + len(data)] = data
-
-
-def _cut(content: bytearray, length: int) -> None:
-    if len(content) < length:
-        content.extend(bytes(length - len(content)))
-    del content[length:]
+    if data is None:
+        del content[offset:]
+    else:
+        content[offset : offset + len(data)] = data

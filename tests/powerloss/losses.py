@@ -5,17 +5,18 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from random import Random
 
 from tests.ledger import Ledger, records_of_files
 from tests.powerloss.disk import Disk
-from tests.powerloss.recovery import lost
-from tests.powerloss.trace import Call, traced
+from tests.powerloss.recovery import Whole, lost, unlisted
+from tests.powerloss.trace import SYNCS, Call, traced
 from tests.windows_events import flat_lines
 
-_FILES = 10
-_LINES = 60
+_FILES = 16
+_LINES = 40
 _RULE = """\
 title: A digit in a command
 id: 11111111-1111-4111-8111-111111111111
@@ -25,7 +26,6 @@ tags: [attack.execution, attack.t1059]
 logsource: {product: windows, category: process_creation}
 detection: {selection: {CommandLine|contains: '1'}, condition: selection}
 """
-_SYNCS = ("fsync", "fdatasync")
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class Point:
     seed: int | None  # of what survives though it was not synced; None: nothing
     acknowledged: Sequence[bytes]  # the lines written by then
     data: Path  # the files as they are then
+
+    def __str__(self) -> str:
+        return f"after {self.number} calls, seed {self.seed}"
 
 
 @dataclass
@@ -49,61 +52,101 @@ class Recording:
     def logs(self) -> list[Path]:
         return sorted((self.folder / "logs").iterdir())
 
+    @property
+    def data(self) -> Path:
+        return self.folder / "place" / "data"
+
     def record(self) -> None:
+        """Run all stages once. Their data directory is made by the run; the directory around it was there before."""
         (self.folder / "logs").mkdir(parents=True)
-        (self.folder / "data").mkdir()
+        self.data.parent.mkdir()
         (self.folder / "rule.yml").write_text(_RULE)
         for seed in range(_FILES):
             lines = [*flat_lines(_LINES, seed=seed), b"not json"]
             (self.folder / "logs" / f"{seed}.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-        command = [sys.executable, "-m", "tests.powerloss.driver", "data", "logs", "acknowledged"]
+        command = [sys.executable, "-m", "tests.powerloss.driver", "all", "place/data", "logs", "acknowledged"]
         self.calls = traced(["env", "-C", str(self.folder), f"PYTHONPATH={_ROOT}", *command], self.folder)
 
-    def points(self, wanted: int, ignores_sync: bool = False) -> Iterator[Point]:
-        """Yield so many moments, or more: before and after syncs, by chance, and at each acknowledgement."""
+    @cached_property
+    def whole(self) -> Whole:
+        """What the run left."""
+        return Whole.of(self.data, (self.folder / "acknowledged").read_bytes().splitlines())
+
+    def points(self, wanted: int, ignored: str = "") -> Iterator[Point]:
+        """Yield so many moments: before and after syncs, each acknowledgement, and some by chance; each once with
+        nothing that was not synced, and once with some of it. `ignored`: see `Disk`."""
         random = Random(20260112)
-        disk = Disk(self.folder / "data", self.folder, ignores_sync)
-        syncs = [at for number, call in enumerate(self.calls) if call.name in _SYNCS for at in (number, number + 1)]
-        chosen = set(random.sample(syncs, min(wanted, len(syncs))))
+        disk = self._disk(ignored)
+        chosen = self._moments(wanted, random)
         acknowledged: list[bytes] = []
-        for number, call in enumerate(self.calls):
-            if number in chosen:
-                yield self._point(disk, number, random.choice((None, random.randrange(1 << 30))), acknowledged)
+        for number, call in enumerate(self.calls, 1):
             written = disk.take(call)
-            if written is not None and written.startswith(b'{"group"'):
+            if written is not None and written.startswith(_ACKNOWLEDGED):
                 acknowledged.append(written)
-                yield self._point(disk, number + 1, None, acknowledged)
+            if number in chosen:
+                for seed in (None, random.randrange(1 << 30)):
+                    yield Point(number, seed, list(acknowledged), self._rebuilt(disk, seed))
 
     def rebuilt_whole(self, target: Path) -> Path:
         """Return the files as they are when nothing is lost."""
-        disk = Disk(self.folder / "data", self.folder)
+        disk = self._disk()
         for call in self.calls:
             disk.take(call)
         disk.rebuild_whole(target)
-        return target
+        return target / "data"
 
-    def _point(self, disk: Disk, number: int, seed: int | None, acknowledged: Sequence[bytes]) -> Point:
-        data = self.folder / "after" / "data"
-        shutil.rmtree(data.parent, ignore_errors=True)
-        data.parent.mkdir()
-        shutil.copy(self.folder / "rule.yml", data.parent)
-        disk.rebuild(data, seed)
-        return Point(number, seed, list(acknowledged), data)
+    def acknowledged(self) -> list[bytes]:
+        """Return the lines that the trace has been seen to write."""
+        disk = self._disk()
+        return [written for call in self.calls if (written := disk.take(call)) and written.startswith(_ACKNOWLEDGED)]
+
+    def _disk(self, ignored: str = "") -> Disk:
+        return Disk(self.data.parent, self.folder, ignored)
+
+    def _moments(self, wanted: int, random: Random) -> set[int]:
+        """Return after how many calls the power goes."""
+        disk = self._disk()
+        near: set[int] = set()
+        changing: list[int] = []
+        for number, call in enumerate(self.calls, 1):
+            is_below = call.name in (*SYNCS, *_CHANGING) and disk.is_below(call)
+            written = disk.take(call)
+            if is_below and call.name in SYNCS:
+                near |= {number - 1, number}
+            elif is_below:
+                changing.append(number)
+            elif written is not None and written.startswith(_ACKNOWLEDGED):
+                near.add(number)
+        chosen = set(random.sample(sorted(near), min(len(near), wanted * 3 // 4)))
+        others = sorted(set(changing) - chosen)
+        return chosen | set(random.sample(others, min(len(others), wanted - len(chosen))))
+
+    def _rebuilt(self, disk: Disk, seed: int | None) -> Path:
+        place = self.folder / "after" / "place"
+        shutil.rmtree(place.parent, ignore_errors=True)
+        place.parent.mkdir()
+        disk.rebuild(place, seed)
+        return place / "data"
+
+    def problems_at(self, point: Point) -> list[str]:
+        """Return what was acknowledged and is lost at a point, and what cannot be opened; recovers the rest."""
+        if not point.data.exists() and not point.acknowledged:
+            return []  # it had not begun
+        try:
+            return lost(point.data, point.acknowledged, self.whole)
+        except Exception as error:
+            return [f"refuses: {error!r}"]
 
     def finish(self, point: Point) -> None:
         """Start the stages anew on what is left, and hold the end against what went in. Raises AssertionError."""
-        command = [sys.executable, "-m", "tests.powerloss.driver", str(point.data), str(self.folder / "logs")]
+        command = [sys.executable, "-m", "tests.powerloss.driver", "rest", str(point.data), str(self.folder / "logs")]
         done = subprocess.run([*command, "/dev/null"], cwd=_ROOT, capture_output=True, text=True)
         assert done.returncode == 0, f"{point}: {done.stderr[-3000:]}"
         Ledger.of(point.data).check(records_of_files(self.logs))
+        left = unlisted(point.data / "store")
+        assert not left, f"{point}: {left}"
 
 
-def problems_at(point: Point) -> list[str]:
-    """Return what was acknowledged and is lost at a point."""
-    try:
-        return lost(point.data, point.acknowledged)
-    except Exception as error:
-        return [f"cannot be opened: {error!r}"]
-
-
+_CHANGING = ("write", "pwrite64", "ftruncate", "rename", "unlink", "mkdir")
+_ACKNOWLEDGED = b'{"stage"'
 _ROOT = Path(__file__).resolve().parents[2]

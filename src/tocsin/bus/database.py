@@ -1,6 +1,5 @@
 """The SQLite file under the embedded bus: opened by version, read freely, written in turn."""
 
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from tocsin.durable import sync, sync_names
 from tocsin.errors import ConfigError, DeliveryError
 from tocsin.locks import WriteTurn
 
@@ -163,10 +163,12 @@ def _prepare(connection: sqlite3.Connection, folder: Path) -> None:
     connection.execute("PRAGMA checkpoint_fullfsync = ON")
     connection.execute("PRAGMA cache_size = -8192")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+    log = folder / "bus.sqlite-wal"
+    if log.exists():  # a killed process may have left a commit there that we read, and that is not on the disk yet
+        sync(log)
     if version == 0:
+        sync_names(folder)  # first: what has a version is never asked again
         _create(connection)
-        _sync_folder(folder)
-        _sync_folder(folder.parent)
 
 
 def _create(connection: sqlite3.Connection) -> None:
@@ -176,12 +178,3 @@ def _create(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO bus VALUES (?, ?)", (uuid4().hex, time.time_ns() // 1000))
     connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable: fsync of a file does not cover the name it was made under."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

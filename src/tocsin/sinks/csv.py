@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from tocsin.durable import sync
 from tocsin.errors import ConfigError
 from tocsin.failpoints import failpoint
 from tocsin.sinks.cells import safe_cell
 from tocsin.sinks.decode import Row, Verdict
-from tocsin.sinks.files import make_directory, remove, sync, write_at
+from tocsin.sinks.files import make_directory, remove, write_at
 from tocsin.sinks.layout import csv_files, csv_name, csv_number
 
 COLUMNS = (

@@ -5,16 +5,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from tocsin.durable import sync
 from tocsin.failpoints import failpoint
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the entries of a directory, are on the disk."""
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def settle(files: Iterable[Path], place: str) -> None:

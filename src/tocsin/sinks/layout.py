@@ -5,8 +5,9 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tocsin.durable import sync, sync_names
 from tocsin.errors import ConfigError
-from tocsin.sinks.files import make_directory, sync
+from tocsin.sinks.files import make_directory
 
 VERSION = 1
 EVENTS = "events"
@@ -95,4 +96,4 @@ def write_version(folder: Path) -> None:
     new.write_text(f"{VERSION}\n", encoding="ascii")
     sync(new)
     new.replace(folder / "VERSION")
-    sync(folder)
+    sync_names(folder)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tocsin.durable import sync
 from tocsin.failpoints import failpoint
 from tocsin.sinks.files import remove
 from tocsin.sinks.layout import csv_files, csv_number, segment_files
@@ -38,6 +39,9 @@ def delete_garbage(folder: Path, manifest: Manifest, unlisted_before_us: int) ->
     paths = [path for path, unlisted_us in manifest.garbage() if unlisted_us <= unlisted_before_us]
     for path in paths:
         _delete(folder / path)
+    for touched in {(folder / path).parent for path in paths}:
+        if touched.is_dir():
+            sync(touched)  # a file that comes back after a loss of power is known to nobody, once it is forgotten here
     if paths:
         with manifest.edit() as connection:
             connection.executemany("DELETE FROM garbage WHERE path = ?", [(path,) for path in paths])

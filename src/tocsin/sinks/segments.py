@@ -11,8 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tocsin.durable import sync
 from tocsin.failpoints import failpoint
-from tocsin.sinks.files import remove, sync
+from tocsin.sinks.files import remove
 from tocsin.sinks.layout import segment_files, segment_path, utc_date
 from tocsin.sinks.parquet import TimeRange, write_parquet
 
