@@ -51,12 +51,24 @@ class TestSpool(_Clock):
         assert [record.value for record in batch.records] == [b"%d" % number for number in range(20)]
         source.close()  # killed before it could say that all went over
         again = SpoolSource(tmp_path, batch.positions, lambda: True)
-        assert again.read() is None
         assert waiting(tmp_path) == 20
-        again.went_over()
+        assert again.read() is None
         again.close()
         entry.close()
-        assert waiting(tmp_path) == 20, "nothing was read anew, so nothing is removed by it"
+        assert waiting(tmp_path) == 0, "the bus has said that all went over"
+
+    def test_what_was_read_and_not_committed_is_still_there(self, tmp_path: Path) -> None:
+        entry = self.entry(tmp_path, [])
+        entry.commit({RAW_EVENTS: [Record(b"one")]}, Batch())
+        source = SpoolSource(tmp_path, {}, lambda: True)
+        assert source.read() is not None
+        source.close()
+        again = SpoolSource(tmp_path, {}, lambda: True)
+        batch = again.read()
+        assert batch is not None
+        assert [record.value for record in batch.records] == [b"one"]
+        again.close()
+        entry.close()
 
     def test_a_full_spool_lets_the_stream_wait_until_there_is_room(self, tmp_path: Path) -> None:
         entry = self.entry(tmp_path, [], max_bytes=1)
@@ -159,6 +171,33 @@ def test_a_stream_is_taken_while_the_broker_is_away_and_all_arrives_in_order_onc
         assert produce.end() == 0, (tmp_path / "output.txt").read_text()[-3000:]
         assert list(_arrived(cluster, tmp_path)) == lines
         assert waiting(tmp_path / "data" / "spool") == 0
+
+
+@pytest.mark.slow
+def test_a_stop_while_the_broker_is_away_loses_nothing_of_a_stream_that_has_ended(tmp_path: Path) -> None:
+    lines = flat_lines(1_000, seed=7)
+    spool = tmp_path / "data" / "spool"
+    with Cluster(tmp_path / "kafka") as cluster:
+        made = tocsin("topics", "create", "--bus", cluster.url, "--data", "data", "--partitions", 1, cwd=tmp_path)
+        assert made.returncode == 0, made.stderr
+        produce = _Produce(tmp_path, cluster.url)
+        produce.write(lines[:500])
+        while sum(1 for _ in _arrived(cluster, tmp_path)) < 500:
+            time.sleep(0.2)
+        cluster.nodes[0].kill()
+        produce.write(lines[500:])
+        assert produce.process.stdin is not None
+        produce.process.stdin.close()
+        while _spooled_so_far(spool) < 1000:
+            time.sleep(0.1)
+        time.sleep(2.0)  # what is in hand cannot be committed
+        produce.process.terminate()
+        assert produce.process.wait(60) == 0, (tmp_path / "output.txt").read_text()[-3000:]
+        cluster.nodes[0].start()
+        cluster.wait_until_ready()
+        assert _Produce(tmp_path, cluster.url).end() == 0
+        assert list(_arrived(cluster, tmp_path)) == lines
+        assert waiting(spool) == 0
 
 
 @pytest.mark.slow

@@ -87,8 +87,6 @@ def _produce_stream(
         source = SpoolSource(folder, bus.positions(name), stream.is_over)
         try:
             pump(source, _to_raw_events, bus.committer(owner=name), meter, lambda: is_stopped() or stream.has_failed())
-            if stream.is_over():
-                source.went_over()
         finally:
             source.close()
             bus.close()

@@ -23,7 +23,6 @@ _TOPICS = (RAW_EVENTS, DEAD_LETTERS)
 _INPUT = "spool:"  # before a topic's name: where the bus keeps how far it went over
 _KEPT_SECONDS = 1
 _LOOK_SECONDS = 0.5
-_TIDY_SECONDS = 5.0
 _SAY_SECONDS = 30.0
 _TELL_SECONDS = 10.0  # a spool that holds records so old is filling: the bus is away, or too slow
 _AT_ONCE = 5_000
@@ -127,29 +126,30 @@ class SpoolSource:
     def __init__(self, folder: Path, positions: Mapping[str, bytes], is_stream_over: Callable[[], bool]) -> None:
         self._bus = _opened(folder)
         self._is_stream_over = is_stream_over
-        went_over = self._bus.committed(_GROUP)
+        committed = self._bus.committed(_GROUP)
+        self._removed = {topic: committed[(topic, 0)] for topic in _TOPICS}  # offsets up to which nothing is kept here
         self._next = {
-            topic: max(int(positions.get(_INPUT + self._origin(topic), b"0")), went_over[(topic, 0)])
-            for topic in _TOPICS
+            topic: max(int(positions.get(_INPUT + self._origin(topic), b"0")), removed)
+            for topic, removed in self._removed.items()
         }
-        self._tidied_at = time.monotonic()
-        self._is_tidy = True
+        self._removed_at = time.monotonic()
 
     def read(self) -> Batch | None:
         """Return what waits; a tick when nothing does; None once the stream is over and all went over.
 
-        What was returned before has been committed by now: it may be removed here.
+        What was returned before has been committed by now, and is removed here; no other moment says so.
         """
-        self._tidy()
+        went_over = dict(self._next)
         is_over = self._is_stream_over()  # asked first: what came before its end is then found
         found = {topic: self._bus.read_from(topic, 0, self._next[topic], _AT_ONCE) for topic in _TOPICS}
-        if not any(found.values()):
+        is_drained = not any(found.values())
+        self._remove(went_over, at_once=is_over and is_drained)
+        if is_drained:
             if is_over:
                 return None
             time.sleep(_IDLE_SECONDS)
             return Batch()
         self._next |= {topic: records[-1].offset + 1 for topic, records in found.items() if records}
-        self._is_tidy = False
         positions = {_INPUT + self._origin(topic): b"%d" % self._next[topic] for topic, got in found.items() if got}
         letters = found[DEAD_LETTERS]
         return Batch(found[RAW_EVENTS], positions=positions, aside={DEAD_LETTERS: letters} if letters else {})
@@ -157,20 +157,15 @@ class SpoolSource:
     def close(self) -> None:
         self._bus.close()
 
-    def went_over(self) -> None:
-        """All that was read went over: remove it."""
-        self._tidied_at = -_TIDY_SECONDS
-        self._tidy()
-
-    def _tidy(self) -> None:
+    def _remove(self, went_over: Mapping[str, int], at_once: bool) -> None:
+        """Remove what lies before these offsets, now and then."""
         now = time.monotonic()
-        if self._is_tidy or now - self._tidied_at < _LOOK_SECONDS:
+        if went_over == self._removed or not (at_once or now - self._removed_at >= _LOOK_SECONDS):
             return
-        self._tidied_at = now
-        self._is_tidy = True
-        offsets = {(topic, 0): following for topic, following in self._next.items()}
+        offsets = {(topic, 0): following for topic, following in went_over.items()}
         self._bus.committer(group=_GROUP).commit({}, Batch(offsets=offsets))
         self._bus.retain(time.time_ns() // 1000)
+        self._removed, self._removed_at = dict(went_over), now
 
     def _origin(self, topic: str) -> str:
         """Name a topic of this spool and no other, even in its place."""
