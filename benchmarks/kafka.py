@@ -21,12 +21,11 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from match import commit, events_of, machine, parsed_by, parser_of
 from on_kafka import Cost, Kafka, cost_until, kafka_running, load, parts_of, run_tocsin, running, versions
 
-from tocsin.event import CLASSIFIED_EVENTS, RAW_EVENTS
+from tocsin.event import ALERTS, CLASSIFIED_EVENTS, DEAD_LETTERS, RAW_EVENTS
 
 PARTS = ("produce", "classify", "two", "store", "skew")
 _BARE = Path(__file__).with_name("bare.py")
 _OF_CLASSIFY, _OF_STORE = 2_000, 10_000  # records in a batch of ours
-_PARTITIONS = 4  # the default
 _HOSTS = 50
 _NUMBERS = count()
 
@@ -94,6 +93,8 @@ class _Bench:
                 at_least_once: lambda: self._bare_classified("--at-least-once"),
             },
         )
+        self._fill_classified()
+        print(f"  matches: {len(self._read(CLASSIFIED_EVENTS)):,} verdicts, {len(self._read(ALERTS)):,} alerts")
 
     def two(self) -> None:
         """Two processes of classify beside one."""
@@ -107,7 +108,8 @@ class _Bench:
 
     def skew(self) -> None:
         """Two processes of store, where hosts send the same, and where one sends half."""
-        found = self._classified_values()
+        self._fill_classified()
+        found = self._read(CLASSIFIED_EVENTS)
         found_ends = self._kafka.ends(CLASSIFIED_EVENTS)
         print(f"\nskew: records of the corpus in the partitions of {CLASSIFIED_EVENTS}: {_shares(found_ends)}")
         even: list[Cost] = []
@@ -172,7 +174,7 @@ class _Bench:
 
     def _fill_classified(self) -> None:
         self._fill_raw()
-        self._kafka.delete(CLASSIFIED_EVENTS, "alerts", "dead-letters")
+        self._kafka.delete(CLASSIFIED_EVENTS, ALERTS, DEAD_LETTERS)
         self._kafka.forget("tocsin-classify")
         run_tocsin("classify", "--until-idle", 1, *self._rules, *self._place, cwd=self._new_folder())
 
@@ -202,15 +204,15 @@ class _Bench:
         folder.mkdir()
         return folder
 
-    def _classified_values(self) -> list[tuple[bytes, list[tuple[str, bytes]]]]:
-        """Return value and headers of all classified events, as `classify` writes them."""
-        self._fill_classified()
-        properties = {"bootstrap.servers": self._kafka.servers, "group.id": "skew", "enable.partition.eof": True}
+    def _read(self, topic: str) -> list[tuple[bytes, list[tuple[str, bytes]]]]:
+        """Return value and headers of all records of a topic."""
+        properties = {"bootstrap.servers": self._kafka.servers, "group.id": "reader", "enable.partition.eof": True}
         with closing(Consumer(properties)) as consumer:
-            consumer.assign([TopicPartition(CLASSIFIED_EVENTS, p, 0) for p in range(_PARTITIONS)])
+            partitions = consumer.list_topics(topic, 10).topics[topic].partitions
+            consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
             found: list[tuple[bytes, list[tuple[str, bytes]]]] = []
             ended = 0
-            while ended < _PARTITIONS:
+            while ended < len(partitions):
                 for message in consumer.consume(500, 1.0):
                     if message.error() is not None:
                         ended += 1
