@@ -176,8 +176,14 @@ def load() -> str:
 
 
 def _workers(process: "psutil.Process") -> Sequence["psutil.Process"]:
-    children = [child for child in process.children() if "maintain" not in child.cmdline()]
-    return children or [process]
+    return [child for child in process.children() if "--worker" in _command(child)] or [process]
+
+
+def _command(process: "psutil.Process") -> Sequence[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:  # it has just ended
+        return ()
 
 
 def _own_seconds(process: "psutil.Process") -> float:

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.services import skip_or_fail
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _SECONDS = 60.0  # for one answer; a busy machine takes its time
@@ -28,10 +28,7 @@ def chromium_or_skip() -> str:
     found = next(filter(None, map(shutil.which, _NAMES)), None)
     if found:
         return found
-    reason = "needs Chromium: `make services` installs it, or says how"
-    if os.environ.get("TOCSIN_REQUIRE_SERVICES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return skip_or_fail("needs Chromium: `make services` installs it, or says how")
 
 
 @contextmanager

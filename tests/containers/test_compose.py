@@ -16,6 +16,7 @@ from tests.command import tocsin
 from tests.containers.engine import EngineError, docker_environment
 from tests.containers.images import missing
 from tests.ledger import Ledger, digest
+from tests.services import skip_or_fail
 from tests.sources.simulator.simulated import run as simulate
 from tocsin.sources.simulator import SimulatorSettings
 
@@ -95,10 +96,7 @@ def compose(tmp_path: Path) -> Iterator[_Compose]:
                     compose.docker("docker", "volume", "rm", "--force", volume)
                 compose.docker("docker", "image", "prune", "--force", "--filter", ours)  # those that a build replaced
     except EngineError as error:
-        reason = f"needs Docker, Compose and images that `make services` makes, as root on Debian: {error}"
-        if os.environ.get("TOCSIN_REQUIRE_SERVICES") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        skip_or_fail(f"needs Docker, Compose and images that `make services` makes, as root on Debian: {error}")
 
 
 def _until(what: str, holds: Any, seconds: float = 120) -> None:

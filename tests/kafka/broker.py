@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+
+from tests.services import skip_or_fail
 
 _START_SECONDS = 120.0
 _LOG = """\
@@ -48,10 +49,7 @@ def kafka_or_skip() -> Path:
     folder = Path(os.environ.get("TOCSIN_TEST_KAFKA") or cache / "tocsin-tests" / "kafka")
     if (folder / ".ready").exists() and shutil.which("java"):
         return folder
-    reason = "needs Java and Apache Kafka: `make services` fetches them, or says how"
-    if os.environ.get("TOCSIN_REQUIRE_SERVICES") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+    return skip_or_fail("needs Java and Apache Kafka: `make services` fetches them, or says how")
 
 
 def free_ports(count: int) -> list[int]:

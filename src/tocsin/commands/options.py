@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,20 @@ def add_command(commands: Any, name: str, module: Any) -> argparse.ArgumentParse
     )
     module.add_arguments(command)
     return command
+
+
+def add_actions(parser: argparse.ArgumentParser, actions: Mapping[str, Any]) -> None:
+    """Add what a command can do, by the modules of its actions; `run_action` runs the one that is given."""
+    subparsers = parser.add_subparsers(metavar="ACTION", required=True)
+    for name, module in actions.items():
+        action = add_command(subparsers, name, module)
+        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+        action.set_defaults(action_main=module.main)
+
+
+def run_action(parsed: argparse.Namespace) -> int:
+    code: int = parsed.action_main(parsed)
+    return code
 
 
 def add_setting(parser: argparse.ArgumentParser, flag: str, key: str, metavar: str | None = None) -> None:

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from tocsin.config import Config
-from tocsin.errors import ConfigError, DecodeError, DeliveryError, ReopenError
+from tocsin.errors import ConfigError, DecodeError, DeliveryError
 from tocsin.event import RAW_EVENTS
-from tocsin.flow import Batch, Outputs, Source, pump, waited
+from tocsin.flow import Batch, Outputs, Source, pump
 from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.labels import keep_labels
 from tocsin.pipeline.normaliser import normaliser_of
@@ -28,7 +28,6 @@ from tocsin.timestamps import clock_us
 log = logging.getLogger(__name__)
 
 _OWNER = "produce"
-_AWAY_SECONDS = 1.0
 # A transaction on Kafka costs some 20 ms, however many records there are.
 _KAFKA_BATCH_RECORDS = 5_000
 _KAFKA_BATCH_BYTES = 32 << 20
@@ -82,27 +81,25 @@ def _produce_stream(
     settings = SpoolSettings(int(config["produce.spool_gb"] * 2**30), config["produce.spool_full"] == "drop")
     stream = StreamThread(folder, settings, partial(_stream_of, config), is_stopped, meter)
 
+    def is_over() -> bool:
+        return is_stopped() or stream.has_failed()
+
+    def when_away(error: DeliveryError) -> None:
+        meter.retried(error)
+        log.warning("Kafka is away; standard input is kept in the spool meanwhile: %s", error)
+
     def once() -> None:
         bus = open_bus(config, f"produce-{name}")
         source = SpoolSource(folder, bus.positions(name), stream.is_over)
         try:
-            pump(source, _to_raw_events, bus.committer(owner=name), meter, lambda: is_stopped() or stream.has_failed())
+            pump(source, _to_raw_events, bus.committer(owner=name), meter, is_over)
         finally:
             source.close()
             bus.close()
 
     try:
         stream.start()
-        while not is_stopped() and not stream.has_failed():
-            try:
-                opened_anew(once, lambda: is_stopped() or stream.has_failed())
-                break
-            except ReopenError:
-                raise
-            except DeliveryError as error:  # it was away from the first
-                meter.retried(error)
-                log.warning("Kafka is away; standard input is kept in the spool meanwhile: %s", error)
-                waited(_AWAY_SECONDS, is_stopped)
+        opened_anew(once, is_over, when_away)
     finally:
         stream.end()
         meter.figures.notes += stream.notes()

@@ -82,7 +82,7 @@ def run(
         lock.release()
 
 
-def answered(ask: Callable[[], _Answer]) -> _Answer:
+def _answered(ask: Callable[[], _Answer]) -> _Answer:
     """Return what a bus says; one that is away for a while, such as a broker that starts again, is asked anew."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
@@ -116,8 +116,8 @@ class _Supervised:
         self._next_news = 0.0
 
     def run(self, reading: Sequence[str]) -> RunOutcome:
-        before = answered(self._produced)
-        progress = answered(self._reader.read)
+        before = _answered(self._produced)
+        progress = _answered(self._reader.read)
         manifest = Manifest(self._config.store_folder)
         latencies_before = manifest.latencies()
         started = time.monotonic()
@@ -137,13 +137,13 @@ class _Supervised:
         manifest.close()
         return RunOutcome(
             was_stopped=was_stopped,
-            new_events=answered(self._produced) - before,
+            new_events=_answered(self._produced) - before,
             seconds=ended - first,
             start_seconds=first - started,
             latency_seconds=dict(zip(_PERCENTS, percentiles(latencies, *_PERCENTS), strict=True)),
             backlog=progress.classify_lag + progress.store_lag,
             restarts=self._supervisor.restarts(),
-            progress=answered(self._reader.read),
+            progress=_answered(self._reader.read),
         )
 
     def _start(self, reading: Sequence[str]) -> None:

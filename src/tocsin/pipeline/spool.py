@@ -7,7 +7,7 @@ far it went over is committed on the bus with the records, so that a kill loses 
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tocsin.bus.embedded import EmbeddedBus
@@ -55,7 +55,10 @@ def open_spool(folder: Path) -> tuple[EmbeddedBus, FileLock]:
 
 def _opened(folder: Path) -> EmbeddedBus:
     bus = EmbeddedBus(folder)
-    topics = {RAW_EVENTS: TopicSettings(1, _KEPT_SECONDS, 0, MAX_RECORD_BYTES), DEAD_LETTERS: TopicSettings(1, 1, 0)}
+    topics = {
+        RAW_EVENTS: TopicSettings(1, _KEPT_SECONDS, 0, MAX_RECORD_BYTES),
+        DEAD_LETTERS: TopicSettings(1, _KEPT_SECONDS, 0),
+    }
     bus.ensure_topics(topics, {_GROUP: _TOPICS})
     return bus
 
@@ -92,7 +95,7 @@ class SpoolEntry:
         if not self._settings.is_dropping:
             raise DeliveryError(f"{limit}; the stream waits (produce.spool_gb, produce.spool_full)")
         dropped = self._spooled.dropped + sum(map(len, outputs.values()))
-        self._spooled = Spooled(self._spooled.records, self._spooled.bytes, self._spooled.oldest_seconds, dropped)
+        self._spooled = replace(self._spooled, dropped=dropped)
         self._tell(self._spooled)
         self._say("%s; %s records were dropped so far.", limit, f"{dropped:,}")
 

@@ -91,10 +91,9 @@ def own_number(config: Config, stage: str, worker: int) -> Iterator[int]:
     if not is_shared(config):
         yield worker
         return
-    folder = config.kafka_folder
-    folder.mkdir(parents=True, exist_ok=True)
+    config.kafka_folder.mkdir(parents=True, exist_ok=True)
     for number in range(_MOST_PROCESSES):
-        lock = FileLock(folder / f"{stage}-{number}.lock")
+        lock = _lock_of(config, stage, number)
         if lock.try_acquire():
             break
     else:
@@ -109,11 +108,15 @@ def is_running(config: Config, stage: str, number: int) -> bool:
     """Return whether a process of this data directory has that number, on a bus that others share."""
     if not is_shared(config):
         return False
-    lock = FileLock(config.kafka_folder / f"{stage}-{number}.lock")
+    lock = _lock_of(config, stage, number)
     if not lock.try_acquire():
         return True
     lock.release()
     return False
+
+
+def _lock_of(config: Config, stage: str, number: int) -> FileLock:
+    return FileLock(config.kafka_folder / f"{stage}-{number}.lock")
 
 
 def _connected(config: Config, member: str, on_rebalance: Callable[[], None] = lambda: None) -> Bus:

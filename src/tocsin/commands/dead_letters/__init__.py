@@ -3,7 +3,7 @@
 import argparse
 
 from tocsin.commands.dead_letters import list_, replay, show
-from tocsin.commands.options import add_command
+from tocsin.commands.options import add_actions, run_action
 
 HELP = "list, show and replay what could not be read"
 EXAMPLES = """\
@@ -17,15 +17,8 @@ Each action has examples of its own: tocsin dead-letters ACTION --help
 """
 _ACTIONS = {"list": list_, "show": show, "replay": replay}
 
+main = run_action
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for name, module in _ACTIONS.items():
-        action = add_command(actions, name, module)
-        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        action.set_defaults(action_main=module.main)
-
-
-def main(parsed: argparse.Namespace) -> int:
-    code: int = parsed.action_main(parsed)
-    return code
+    add_actions(parser, _ACTIONS)

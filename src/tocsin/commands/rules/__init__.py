@@ -2,7 +2,7 @@
 
 import argparse
 
-from tocsin.commands.options import add_command
+from tocsin.commands.options import add_actions, run_action
 from tocsin.commands.rules import check, coverage, explain, fetch, list_, profile
 
 HELP = "check, list, explain or fetch Sigma rules, and say what they cover and cost"
@@ -20,15 +20,8 @@ Each action has examples of its own: tocsin rules ACTION --help
 """
 _ACTIONS = {"check": check, "list": list_, "explain": explain, "coverage": coverage, "profile": profile, "fetch": fetch}
 
+main = run_action
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for name, module in _ACTIONS.items():
-        action = add_command(actions, name, module)
-        action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        action.set_defaults(action_main=module.main)
-
-
-def main(parsed: argparse.Namespace) -> int:
-    code: int = parsed.action_main(parsed)
-    return code
+    add_actions(parser, _ACTIONS)
