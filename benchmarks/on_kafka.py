@@ -176,14 +176,14 @@ def load() -> str:
 
 
 def _workers(process: "psutil.Process") -> Sequence["psutil.Process"]:
-    return [child for child in process.children() if "--worker" in _command(child)] or [process]
+    return [child for child in process.children() if _is_worker(child)] or [process]
 
 
-def _command(process: "psutil.Process") -> Sequence[str]:
+def _is_worker(process: "psutil.Process") -> bool:
     try:
-        return list(process.cmdline())
+        return any(part.startswith("--worker=") for part in process.cmdline())
     except psutil.Error:  # it has just ended
-        return ()
+        return False
 
 
 def _own_seconds(process: "psutil.Process") -> float:
