@@ -9,7 +9,6 @@ all is stored. `tocsin lag --watch --plot` draws that last turn from outside.
 
 import argparse
 import shutil
-import signal
 import statistics
 import sys
 import time
@@ -87,7 +86,7 @@ def _beside_slow(kafka: Kafka, options: argparse.Namespace, turn: int, plot: Pat
         if is_drained:
             _drain(kafka, options, data)
             time.sleep(_AROUND_SECONDS)
-        watching.send_signal(signal.SIGINT)
+        watching.terminate()  # as Ctrl-C, which a job in the background would not hear
         watching.wait(60)
     if plot:
         shutil.copy(picture, plot)
