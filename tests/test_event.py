@@ -21,8 +21,14 @@ def test_a_stamped_record_keeps_its_bytes_and_names_its_event_and_trace() -> Non
     assert traceparent.split(b"-")[1] == _EVENT_ID.hex().encode()
 
 
-def test_a_stamp_is_a_version_an_id_and_a_time_in_25_bytes() -> None:
-    assert Stamp(_EVENT_ID, 258).packed() == b"\x01" + _EVENT_ID + b"\x00\x00\x00\x00\x00\x00\x01\x02"
+def test_a_stamp_is_a_version_an_id_a_time_and_a_mark_in_26_bytes() -> None:
+    assert Stamp(_EVENT_ID, 258).packed() == b"\x01" + _EVENT_ID + b"\x00\x00\x00\x00\x00\x00\x01\x02\x00"
+    assert Stamp(_EVENT_ID, 258, is_replayed=True).packed()[-1:] == b"\x01"
+
+
+def test_a_stamp_without_the_mark_is_of_a_record_that_is_not_replayed() -> None:
+    packed = Stamp(_EVENT_ID, 5).packed()[:25]
+    assert Stamp.of(Record(b"v", headers=(("tocsin", packed),))) == Stamp(_EVENT_ID, 5)
 
 
 @pytest.mark.parametrize("header", [None, b"", b"\x01" + _EVENT_ID])
@@ -30,6 +36,6 @@ def test_a_record_without_a_whole_stamp_has_none(header: bytes | None) -> None:
     assert Stamp.of(Record(b"v", headers=() if header is None else (("tocsin", header),))) is None
 
 
-def test_what_a_later_version_appends_to_a_stamp_is_ignored() -> None:
-    later = b"\x02" + Stamp(_EVENT_ID, 5).packed()[1:] + b"more"
-    assert Stamp.of(Record(b"v", headers=(("tocsin", later),))) == Stamp(_EVENT_ID, 5)
+def test_what_stands_behind_a_stamp_goes_with_it() -> None:
+    stamp = Stamp(_EVENT_ID, 5, parts=b"parts of stages")
+    assert Stamp.of(Record(b"v", headers=(("tocsin", stamp.packed()),))) == stamp

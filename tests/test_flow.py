@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tocsin.errors import DecodeError, DeliveryError
 from tocsin.event import Record
@@ -163,3 +165,10 @@ def test_any_other_error_of_a_step_passes_through_and_nothing_is_committed() -> 
 
 def test_lag_in_records_is_the_way_from_the_committed_offset_to_the_end() -> None:
     assert PartitionLag("g", "raw", 0, committed=7, end=19, oldest_age_seconds=1.0).records == 12
+
+
+@given(st.lists(st.integers(0, 4)), st.integers(0, 20))
+def test_portions_are_all_records_in_order_whatever_is_said_of_their_arrivals(counts: list[int], size: int) -> None:
+    records = [Record(b"%d" % number) for number in range(size)]
+    batch = Batch(records, arrivals=[(count, number) for number, count in enumerate(counts)])
+    assert [record for _, portion in batch.portions() for record in portion] == records

@@ -206,6 +206,11 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("store.grace_seconds", _positive, "60", "how long a replaced file stays: the longest query"),
     Setting("store.merge_files", _whole(2), "100", "so many small segments of a day are merged into one"),
     Setting("store.csv_mb", _positive, "128", "size at which a new CSV file is begun, MB"),
+    Setting(
+        "trace.policy", _choice("alerts", "all", "off"), "alerts", "events whose traces are sent: alerts, all, off"
+    ),
+    Setting("trace.ratio", _share, "0.01", "share of the other events whose traces are sent with those of alerts"),
+    Setting("trace.max_spans", _positive, "2000", "spans a second at most that are sent, unless all are"),
     Setting("metrics.listen", _optional(_listen), "", "HOST:PORT to serve /metrics and /health at (default: nowhere)"),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}

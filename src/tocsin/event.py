@@ -44,35 +44,57 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         return None
 
 
-_STAMP = struct.Struct(">B16sq")
+_STAMP = struct.Struct(">B16sq?")
 _STAMP_VERSION = 1
-_REPLAYED = b"\x01"
+_SHORTEST_STAMP = _STAMP.size - 1  # without what says whether it is replayed
 LAST_US = 253_402_300_799_999_999  # the end of the year 9999
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
-    """What our sources say of a record, packed into 25 bytes, 26 where it is replayed: version, id, ingest time.
+    """What our sources say of a record, packed into 26 bytes: version, id, ingest time, whether it is replayed.
 
-    Later versions only append, so readers ignore what follows.
+    Behind it stand the parts of the stages that it went through (`telemetry.stage_times`).
     """
 
     event_id: bytes  # 16 bytes
     ingest_us: int  # when the source read the record: UTC, microseconds since 1970
     is_replayed: bool = False  # a recording that is played again: its times are not those it happened at
 
+    parts: bytes = b""  # of the stages, packed one behind the other
+
     def packed(self) -> bytes:
-        return _STAMP.pack(_STAMP_VERSION, self.event_id, self.ingest_us) + (_REPLAYED if self.is_replayed else b"")
+        return _STAMP.pack(_STAMP_VERSION, self.event_id, self.ingest_us, self.is_replayed) + self.parts
 
     @classmethod
     def of(cls, record: Record) -> "Stamp | None":
         """Read the stamp of a record; None where there is none, or one that cannot be ours."""
         packed = record.header(STAMP_HEADER)
-        if packed is None or len(packed) < _STAMP.size:
+        if packed is None or len(packed) < _SHORTEST_STAMP:
             return None
-        _, event_id, ingest_us = _STAMP.unpack_from(packed)
+        if len(packed) == _SHORTEST_STAMP:
+            packed += b"\0"
+        _, event_id, ingest_us, is_replayed = _STAMP.unpack_from(packed)
         if not 0 <= ingest_us <= LAST_US:
             return None
-        return cls(event_id, ingest_us, packed[_STAMP.size : _STAMP.size + 1] == _REPLAYED)
+        return cls(event_id, ingest_us, is_replayed, packed[_STAMP.size :])
+
+
+def parts_of(record: Record) -> bytes:
+    """Return the parts of the stages behind a record's stamp; b"" where there is no stamp."""
+    for name, packed in record.headers:
+        if name == STAMP_HEADER:
+            return packed[_STAMP.size :]
+    return b""
+
+
+def with_part(record: Record, part: bytes) -> Record:
+    """Return a new record with a stage's part behind its stamp; one without a stamp as it is."""
+    headers = record.headers
+    for at, (name, stamp) in enumerate(headers):
+        if name == STAMP_HEADER:
+            headers = (*headers[:at], (name, stamp + part), *headers[at + 1 :])
+            return Record(record.value, record.key, headers, record.timestamp_us)
+    return record
 
 
 def id_of_file_record(record: Record) -> bytes:
@@ -84,7 +106,7 @@ def id_of_file_record(record: Record) -> bytes:
 def stamped(raw: bytes, event_id: bytes, ingest_us: int, key: bytes = b"", is_replayed: bool = False) -> Record:
     """Make the record that a source puts on `raw-events`: the bytes as they came, our stamp, a `traceparent`."""
     headers = (
-        (STAMP_HEADER, _STAMP.pack(_STAMP_VERSION, event_id, ingest_us) + (_REPLAYED if is_replayed else b"")),
+        (STAMP_HEADER, _STAMP.pack(_STAMP_VERSION, event_id, ingest_us, is_replayed)),
         (TRACEPARENT_HEADER, traceparent_of(event_id, "produce_event")),
     )
     return Record(raw, key, headers, ingest_us)

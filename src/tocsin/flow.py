@@ -3,7 +3,7 @@
 import gc
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
@@ -40,6 +40,16 @@ class Batch:
     file: str = ""  # the file all records come from, as the user named it
     lines: Sequence[int] = ()  # beside `records`: 1-based line, or record number in an EVTX file
     waited_seconds: float = field(default=0.0, compare=False)  # of `read`, until there was something, or enough
+    arrivals: Sequence[tuple[int, int]] = field(default=(), compare=False)  # (number of records, when they came), in µs
+
+    def portions(self) -> Iterator[tuple[int, Sequence[Record]]]:
+        """Yield the records that came at one go, with when that was: microseconds since 1970, 0 where nobody said."""
+        start = came_us = 0
+        for records, came_us in self.arrivals:
+            yield came_us, self.records[start : start + records]
+            start += records
+        if start < len(self.records):
+            yield came_us, self.records[start:] if start else self.records
 
     @property
     def is_tick(self) -> bool:

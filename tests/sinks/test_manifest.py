@@ -89,9 +89,9 @@ def test_a_clock_that_lags_behind_the_source_counts_as_no_latency(tmp_path: Path
 def test_a_manifest_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     Manifest(tmp_path).close()
     with sqlite3.connect(tmp_path / "manifest.sqlite") as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(ConfigError, match=r"newer Tocsin \(format 2, this one knows 1\)"):
+    with pytest.raises(ConfigError, match=r"newer Tocsin \(format 3, this one knows 2\)"):
         Manifest(tmp_path)
 
 

@@ -56,6 +56,7 @@ def test_the_columns_of_the_views_are_those_of_the_reference(store: duckdb.DuckD
         ("code", text), ("flags", texts), ("basis", text), ("level", text), ("activity_tactic", text),
         ("tactics", texts), ("techniques", texts), ("rules", texts), ("matches", text), ("alert_ids", texts),
         ("rules_digest", text), ("attack_version", text), ("event", text), ("raw", "BLOB"),
+        ("trace", "BLOB"),
     ]  # fmt: skip
     assert [row[:2] for row in rows(store, "DESCRIBE alerts")] == [
         ("alert_id", text), ("event_id", text), ("time", "TIMESTAMP"), ("ingest_time", "TIMESTAMP"), ("host", text),
@@ -67,6 +68,7 @@ def test_the_columns_of_the_views_are_those_of_the_reference(store: duckdb.DuckD
         ("topic", text), ("partition", "INTEGER"), ("offset", number), ("time", "TIMESTAMP"), ("stage", text),
         ("reason", text), ("detail", text), ("place", text), ("length", number), ("sha256", text),
         ("event_id", text), ("raw", "BLOB"),
+        ("trace", "BLOB"),
     ]  # fmt: skip
 
 

@@ -35,6 +35,7 @@ def test_a_batch_becomes_segments_a_csv_file_and_a_record_that_names_them(tmp_pa
         "csv": {"file": "events.v1.w0.000001.csv", "length": csv_bytes, "rows": 2},
         "written_us": NOON_US + 5_000_000,
         "ingest": [[NOON_US, 1], [NOON_US + 1_000_000, 1]],
+        "trace": "",
     }  # fmt: skip
     assert segments["events"] == {
         "kind": "events",

@@ -9,6 +9,7 @@ from tocsin.errors import ConfigError
 from tocsin.event import Record
 from tocsin.flow import Batch, TopicPartition
 from tocsin.locks import FileLock
+from tocsin.timestamps import clock_us
 
 _FIRST_PAUSE_SECONDS = 0.005  # between two looks; longer and longer while nothing comes
 _LONGEST_PAUSE_SECONDS = 0.02
@@ -97,14 +98,18 @@ class EmbeddedConsumer:
         offsets: dict[TopicPartition, int] = {}
         self._bytes = 0
         waited = 0.0
+        arrivals: list[tuple[int, int]] = []
         while True:
+            before = len(records)
             is_first = not records
             self._take(records, offsets)
+            if len(records) > before:
+                arrivals.append((len(records) - before, clock_us()))
             if is_first and records:
                 deadline = time.monotonic() + self._settings.linger_seconds
             is_full = len(records) >= self._settings.max_records or self._bytes >= self._settings.max_bytes
             if is_full or time.monotonic() >= deadline:
-                return Batch(records, offsets=offsets, waited_seconds=waited)
+                return Batch(records, offsets=offsets, waited_seconds=waited, arrivals=arrivals)
             began = time.monotonic()
             time.sleep(pause)
             waited += time.monotonic() - began

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
@@ -18,11 +18,13 @@ from tocsin.pipeline.reload import InForce, Reloader, fingerprint_of
 from tocsin.pipeline.rules import load_rule_set, preparation_of
 from tocsin.pipeline.throttle import Throttle, records_at_once
 from tocsin.pipeline.topology import CLASSIFY_GROUP, installation, open_bus, own_number
+from tocsin.pipeline.tracing import stage_process
 from tocsin.pipeline.warm import warm_cache
 from tocsin.rules.attack import Attack
 from tocsin.stages.breaker import Breaker, BreakerSettings
 from tocsin.stages.classify import Classify, ClassifySettings
 from tocsin.telemetry.meter import StageMeter
+from tocsin.telemetry.stage_times import StageProcess
 from tocsin.timestamps import clock_us
 
 
@@ -37,7 +39,10 @@ def classify(
     """Classify this worker's share of `raw-events` until a stop, or until nothing came for `until_idle` seconds."""
     with closing(open_bus(config)) as bus:
         origin = bus.origin(RAW_EVENTS)
-    with own_number(config, "classify", worker) as number, closing(reloader_of(config, origin, meter)) as step:
+    with ExitStack() as opened:
+        number = opened.enter_context(own_number(config, "classify", worker))
+        process = stage_process(config, "classify", number)
+        step = opened.enter_context(closing(reloader_of(config, origin, meter, process)))
         if config["classify.reload_seconds"] and (config["classify.rules"] or _other_files(config)):
             step.watch(config["classify.reload_seconds"])
         member = f"classify-{installation(config)}-{number}"
@@ -58,7 +63,11 @@ def classify(
 
 
 def reloader_of(
-    config: Config, origin: str, meter: StageMeter, warm: Callable[[Config, threading.Event], None] = warm_cache
+    config: Config,
+    origin: str,
+    meter: StageMeter,
+    process: StageProcess | None = None,
+    warm: Callable[[Config, threading.Event], None] = warm_cache,
 ) -> Reloader:
     """Return the step of this stage, its first rules loaded. Raises ConfigError."""
     stop = threading.Event()
@@ -67,7 +76,7 @@ def reloader_of(
         meter.figures.notes = notes
 
     return Reloader(
-        load=partial(_load, config, origin, meter),
+        load=partial(_load, config, origin, meter, process),
         warm=partial(warm, config, stop),
         fingerprint=partial(fingerprint_of, config["classify.rules"], _other_files(config)),
         tell=tell,
@@ -75,7 +84,7 @@ def reloader_of(
     )
 
 
-def _load(config: Config, origin: str, meter: StageMeter) -> InForce:
+def _load(config: Config, origin: str, meter: StageMeter, process: StageProcess | None) -> InForce:
     attack = Attack.load()
     rule_set = load_rule_set(
         attack, config["classify.rules"], config["classify.builtin"], config.cache_folder, preparation_of(config)
@@ -87,7 +96,8 @@ def _load(config: Config, origin: str, meter: StageMeter) -> InForce:
         rules_digest=rule_set.digest,
         alert_level=config["classify.alert_level"],
     )
-    return InForce(Classify(settings, normaliser_of(config), rule_set.matcher, clock_us, meter.spend), rule_set)
+    step = Classify(settings, normaliser_of(config), rule_set.matcher, clock_us, meter.spend, process)
+    return InForce(step, rule_set)
 
 
 def _other_files(config: Config) -> Sequence[Path]:

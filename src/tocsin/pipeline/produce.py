@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tocsin.config import Config
 from tocsin.errors import ConfigError, DecodeError, DeliveryError
-from tocsin.event import RAW_EVENTS
+from tocsin.event import DEAD_LETTERS, RAW_EVENTS, with_part
 from tocsin.flow import Batch, Outputs, Source, pump
 from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.labels import keep_labels
@@ -16,6 +16,7 @@ from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.spool import SpoolSettings, SpoolSource, open_spool, waiting
 from tocsin.pipeline.stream import StreamThread
 from tocsin.pipeline.topology import installation, is_shared, open_bus
+from tocsin.pipeline.tracing import stage_process
 from tocsin.plain import counted
 from tocsin.sources.files import FilesSettings, FilesSource
 from tocsin.sources.replay import ReplaySettings, ReplaySource
@@ -23,6 +24,7 @@ from tocsin.sources.report import FilesReport
 from tocsin.sources.simulator import SimulatorSettings, SimulatorSource
 from tocsin.sources.walk import STDIN
 from tocsin.telemetry.meter import StageMeter
+from tocsin.telemetry.stage_times import StageProcess
 from tocsin.timestamps import clock_us
 
 log = logging.getLogger(__name__)
@@ -59,8 +61,9 @@ def _produce(config: Config, name: str, reading: Reading, is_stopped: Callable[[
     bus = open_bus(config, f"produce-{name}")
     owner = bus.own(_OWNER)
     source, notes = _source(config, reading, bus.positions(name))
+    to_raw_events = partial(_to_raw_events, stage_process(config, _OWNER))
     try:
-        pump(source, _to_raw_events, bus.committer(owner=name), meter, is_stopped)
+        pump(source, to_raw_events, bus.committer(owner=name), meter, is_stopped)
         if reading.is_simulated:
             keep_labels(bus, config)
     finally:
@@ -81,6 +84,8 @@ def _produce_stream(
     settings = SpoolSettings(int(config["produce.spool_gb"] * 2**30), config["produce.spool_full"] == "drop")
     stream = StreamThread(folder, settings, partial(_stream_of, config), is_stopped, meter)
 
+    to_raw_events = partial(_to_raw_events, stage_process(config, _OWNER))
+
     def is_over() -> bool:
         return is_stopped() or stream.has_failed()
 
@@ -92,7 +97,7 @@ def _produce_stream(
         bus = open_bus(config, f"produce-{name}")
         source = SpoolSource(folder, bus.positions(name), stream.is_over)
         try:
-            pump(source, _to_raw_events, bus.committer(owner=name), meter, is_over)
+            pump(source, to_raw_events, bus.committer(owner=name), meter, is_over)
         finally:
             source.close()
             bus.close()
@@ -208,5 +213,15 @@ def _notes(report: FilesReport, is_empty: bool = False) -> list[str]:
     return notes + [str(problem) for problem in report.problems]
 
 
-def _to_raw_events(batch: Batch) -> Outputs:
-    return {RAW_EVENTS: batch.records, **batch.aside}
+def _to_raw_events(process: StageProcess | None, batch: Batch) -> Outputs:
+    """Hand over what a source read, with the time of that behind its stamps."""
+    outputs = {RAW_EVENTS: batch.records, **batch.aside}
+    if process is None:
+        return outputs
+    part = process.part(clock_us(), (), len(batch.records))
+    traced = {
+        topic: [with_part(record, part) for record in outputs[topic]]
+        for topic in (RAW_EVENTS, DEAD_LETTERS)
+        if topic in outputs
+    }
+    return outputs | traced

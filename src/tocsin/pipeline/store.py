@@ -15,6 +15,7 @@ from tocsin.pipeline.anew import opened_anew
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.metrics import lag_of_share
 from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, installation, is_running, open_bus, own_number
+from tocsin.pipeline.tracing import stage_process
 from tocsin.sinks.layout import writers_of
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.writer import StoreCommitter, StoreSettings, StoreWriter
@@ -58,7 +59,9 @@ def _store(
         list_commits(bus, manifest, ours)
         name = f"w{number}"
         settings = StoreSettings(csv_bytes=int(config["store.csv_mb"] * 2**20), installation=ours)
-        writer = StoreWriter(config.store_folder, name, clock_us, manifest.last_commit(name), settings, meter.spend)
+        process = stage_process(config, "store", number)
+        last = manifest.last_commit(name)
+        writer = StoreWriter(config.store_folder, name, clock_us, last, settings, meter.spend, process=process)
         opened.callback(writer.close)
         if number == 0:
             _recover_former_writers(config, bus, manifest, settings)

@@ -1,12 +1,13 @@
 """Turn rows into Arrow columns: what hangs on the verdict is made once for each verdict, then spread by index."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import pyarrow as pa
 
 from tocsin.dead_letter import read_dead_letter
-from tocsin.event import Record, Stamp
+from tocsin.event import Record, Stamp, parts_of
 from tocsin.sinks.decode import Row, Verdict
 
 _TEXT: pa.DataType = pa.string()
@@ -46,6 +47,7 @@ EVENT_SCHEMA = pa.schema(
         ("attack_version", _TEXT),
         ("event", _TEXT),
         ("raw", pa.binary()),
+        ("trace", pa.binary()),
     ]
 )
 
@@ -63,6 +65,7 @@ DEAD_LETTER_SCHEMA = pa.schema(
         ("sha256", _TEXT),
         ("event_id", _TEXT),
         ("raw", pa.binary()),
+        ("trace", pa.binary()),
     ]
 )
 
@@ -94,6 +97,7 @@ def event_columns(rows: Sequence[Row]) -> pa.RecordBatch:
         "alert_ids": [envelope.alerts for envelope in envelopes],
         "event": [row.event for row in rows],
         "raw": [envelope.raw for envelope in envelopes],
+        "trace": [parts_of(row.record) + row.part for row in rows],
     }
     columns |= _verdict_columns([row.verdict for row in rows])
     return _batch(columns, EVENT_SCHEMA)
@@ -108,8 +112,8 @@ def misfit(row: Row) -> str | None:
     return None
 
 
-def dead_letter_columns(records: Sequence[Record]) -> pa.RecordBatch:
-    """Return records of `dead-letters` as columns of DEAD_LETTER_SCHEMA."""
+def dead_letter_columns(records: Sequence[Record], parts: Iterable[bytes] = repeat(b"")) -> pa.RecordBatch:
+    """Return records of `dead-letters` as columns of DEAD_LETTER_SCHEMA. `parts`: the store's for each record."""
     letters = [read_dead_letter(record) for record in records]
     columns = {
         "topic": [record.topic for record in records],
@@ -124,6 +128,7 @@ def dead_letter_columns(records: Sequence[Record]) -> pa.RecordBatch:
         "sha256": [letter.sha256 for letter in letters],
         "event_id": [_event_id(record) for record in records],
         "raw": [record.value for record in records],
+        "trace": [parts_of(record) + part for record, part in zip(records, parts, strict=False)],
     }
     return _batch(columns, DEAD_LETTER_SCHEMA)
 

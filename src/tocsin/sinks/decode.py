@@ -1,6 +1,7 @@
 """Decode classified events: the envelope of each, a verdict once for all that share it, the event itself never."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -101,6 +102,7 @@ class Row(msgspec.Struct, gc=False):
     envelope: Envelope
     verdict: Verdict
     event: bytes  # the event's own JSON
+    part: bytes = b""  # of the store, behind those of the stages before it
 
 
 class Decoder:
@@ -113,19 +115,24 @@ class Decoder:
         self._verdicts: dict[bytes, Verdict] = {}
         self._remembered_bytes = 0
 
-    def rows(self, records: Sequence[Record]) -> tuple[list[Row], list[tuple[Record, DecodeError]]]:
+    def rows(
+        self, records: Sequence[Record], parts: Iterable[bytes] = repeat(b"")
+    ) -> tuple[list[Row], list[tuple[Record, DecodeError]]]:
         """Decode records; those that cannot be read come with the reason: `not_json`, or `not_classified` for JSON
-        of another shape."""
+        of another shape. `parts`: the store's for each record."""
         rows: list[Row] = []
         rejected: list[tuple[Record, DecodeError]] = []
-        for record in records:
+        for record, part in zip(records, parts, strict=False):
             try:
-                rows.append(self._split(record, _event_at(record.headers)))
+                row = self._split(record, _event_at(record.headers))
             except _REJECTED:
                 try:
-                    rows.append(self._row_by_parsing(record))
+                    row = self._row_by_parsing(record)
                 except DecodeError as error:
                     rejected.append((record, error))
+                    continue
+            row.part = part
+            rows.append(row)
         return rows, rejected
 
     def _split(self, record: Record, at: int) -> Row:

@@ -29,10 +29,11 @@ class EventIntake:
         self.decode_seconds = 0.0
         self.csv_seconds = 0.0
 
-    def columns(self, records: Sequence[Record]) -> Iterator[pa.RecordBatch]:
-        for chunk in row_groups(records):
+    def columns(self, records: Sequence[Record], parts: Sequence[bytes]) -> Iterator[pa.RecordBatch]:
+        """`parts`: the store's for each record."""
+        for chunk, parts_of_chunk in row_groups(records, parts):
             started = perf_counter()
-            rows, rejected = self._decoder.rows(chunk)
+            rows, rejected = self._decoder.rows(chunk, parts_of_chunk)
             self.rejected += rejected
             self.decode_seconds += perf_counter() - started
             fitting, columns = self._columns_of(rows)
@@ -60,13 +61,13 @@ class EventIntake:
         return problem is None
 
 
-def row_groups(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """Cut into runs of at most 1,000 records, or fewer where they are large."""
+def row_groups(records: Sequence[Record], parts: Sequence[bytes]) -> Iterator[tuple[Sequence[Record], Sequence[bytes]]]:
+    """Cut into runs of at most 1,000 records, or fewer where they are large; each record with its part."""
     start = size = 0
     for index, record in enumerate(records, 1):
         size += len(record.value)
         if index - start == _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES:
-            yield records[start:index]
+            yield records[start:index], parts[start:index]
             start, size = index, 0
     if start < len(records):
-        yield records[start:]
+        yield records[start:], parts[start:]

@@ -21,7 +21,7 @@ from tocsin.sinks.layout import check_version, write_version
 
 COMMIT_VERSION = 1
 
-_VERSION = 1
+_VERSION = 2
 _BUCKETS_PER_DOUBLING = 8  # of latency: a bucket is 9 % wide
 _SCHEMA = """
 CREATE TABLE writers (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, last_commit BLOB NOT NULL) WITHOUT ROWID;
@@ -32,11 +32,16 @@ CREATE TABLE commits (
 CREATE TABLE segments (
     path TEXT PRIMARY KEY, kind TEXT NOT NULL, date TEXT NOT NULL, is_merged INTEGER NOT NULL, rows INTEGER NOT NULL,
     bytes INTEGER NOT NULL, min_time INTEGER, max_time INTEGER, min_ingest INTEGER, max_ingest INTEGER,
-    written_us INTEGER NOT NULL) WITHOUT ROWID;
+    written_us INTEGER NOT NULL, trace BLOB) WITHOUT ROWID;
 CREATE TABLE garbage (path TEXT PRIMARY KEY, unlisted_us INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE read_to (partition INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL);
 CREATE TABLE latency (bucket INTEGER PRIMARY KEY, count INTEGER NOT NULL);
 """
+
+
+Part = bytes  # of a trace, packed
+
+_FROM_1_TO_2 = "ALTER TABLE segments ADD COLUMN trace BLOB;"
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Segment:
     min_ingest: int | None
     max_ingest: int | None
     written_us: int
+    trace: Part | None = None  # when it was written: belongs behind the trace of each row. None: its rows have none
 
 
 def commit_key(installation: str, writer: str) -> bytes:
@@ -167,7 +173,7 @@ class Manifest:
                 listed_us,
             ),
         )
-        add_segments(connection, [_segment_of(segment, record["written_us"]) for segment in segments])
+        add_segments(connection, [_segment_of(segment, record) for segment in segments])
         latencies: Counter[int] = Counter()
         for ingest_us, count in record["ingest"]:
             latencies[_bucket(listed_us - ingest_us)] += count
@@ -216,8 +222,9 @@ class Manifest:
                 )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")  # what a power loss undoes is listed again
-            if version == 0:
-                self._connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
+            if version < _VERSION:
+                changes = _FROM_1_TO_2 if version else _SCHEMA
+                self._connection.executescript(f"BEGIN;{changes}PRAGMA user_version = {_VERSION};COMMIT;")
         except sqlite3.Error as error:
             raise ConfigError(f"store: `{self._path}` cannot be opened: {error}; restore it from a backup") from error
         finally:
@@ -263,7 +270,7 @@ def parse_commit(commit: bytes) -> dict[str, Any]:
 def add_segments(connection: sqlite3.Connection, segments: Sequence[Segment]) -> None:
     """List segments, within an `edit`."""
     connection.executemany(
-        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [astuple(segment) for segment in segments]
+        "INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [astuple(segment) for segment in segments]
     )
 
 
@@ -293,7 +300,7 @@ def _bucket(latency_us: int) -> int:
     return math.floor(math.log2(latency_us) * _BUCKETS_PER_DOUBLING) if latency_us > 0 else 0
 
 
-def _segment_of(named: Mapping[str, Any], written_us: int) -> Segment:
+def _segment_of(named: Mapping[str, Any], commit: Mapping[str, Any]) -> Segment:
     return Segment(
         path=named["path"],
         kind=named["kind"],
@@ -305,7 +312,8 @@ def _segment_of(named: Mapping[str, Any], written_us: int) -> Segment:
         max_time=named["max_time"],
         min_ingest=named["min_ingest"],
         max_ingest=named["max_ingest"],
-        written_us=written_us,
+        written_us=commit["written_us"],
+        trace=bytes.fromhex(commit["trace"]) if "trace" in commit else None,
     )
 
 

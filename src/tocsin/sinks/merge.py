@@ -6,6 +6,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tocsin.errors import ConfigError
@@ -49,7 +50,7 @@ def merge(folder: Path, manifest: Manifest, segments: Sequence[Segment], now_us:
     path = merged_path(kind, date, uuid4().hex)
     file = folder / path
     schema = EVENT_SCHEMA if kind == EVENTS else DEAD_LETTER_SCHEMA
-    write_parquet(file, schema, _row_groups([folder / segment.path for segment in segments]), "compact")
+    write_parquet(file, schema, _row_groups(folder, segments), "compact")
     settle([file], "compact")
     merged = Segment(
         path=path,
@@ -63,6 +64,7 @@ def merge(folder: Path, manifest: Manifest, segments: Sequence[Segment], now_us:
         min_ingest=min((segment.min_ingest for segment in segments if segment.min_ingest is not None), default=None),
         max_ingest=max((segment.max_ingest for segment in segments if segment.max_ingest is not None), default=None),
         written_us=max(segment.written_us for segment in segments),
+        trace=b"",
     )
     _check_rows(file, merged.rows)
     failpoint("compact.before_swap")
@@ -84,11 +86,11 @@ def _cut(segments: Sequence[Segment], max_bytes: int) -> Iterator[list[Segment]]
     yield group
 
 
-def _row_groups(paths: Sequence[Path]) -> Iterator[pa.Table]:
+def _row_groups(folder: Path, segments: Sequence[Segment]) -> Iterator[pa.Table]:
     """Yield the rows of files in order, in larger row groups; holds one of these in memory."""
     held: list[pa.Table] = []
     rows = size = 0
-    for table in _small_row_groups(paths):
+    for table in _small_row_groups(folder, segments):
         held.append(table)
         rows += table.num_rows
         size += table.nbytes
@@ -99,17 +101,30 @@ def _row_groups(paths: Sequence[Path]) -> Iterator[pa.Table]:
         yield pa.concat_tables(held)
 
 
-def _small_row_groups(paths: Sequence[Path]) -> Iterator[pa.Table]:
-    for path in paths:
+def _small_row_groups(folder: Path, segments: Sequence[Segment]) -> Iterator[pa.Table]:
+    for segment in segments:
+        path = folder / segment.path
         try:
             with pq.ParquetFile(path) as file:
                 for index in range(file.num_row_groups):
-                    yield file.read_row_group(index, use_threads=False)
+                    yield with_whole_trace(file.read_row_group(index, use_threads=False), segment)
         except (FileNotFoundError, pa.ArrowInvalid) as error:
             raise ConfigError(
                 f"store: the segment `{path}` cannot be read: {error}; something else changed it."
                 " Restore it from a backup"
             ) from error
+
+
+def with_whole_trace(rows: pa.Table, segment: Segment) -> pa.Table:
+    """Return rows of a segment, each with when its segment was written behind its trace."""
+    if segment.trace is None:
+        return rows.append_column("trace", pa.nulls(rows.num_rows, pa.binary()))
+    if not segment.trace:
+        return rows
+    at = rows.schema.get_field_index("trace")
+    parts = (rows.column(at), pa.scalar(segment.trace, pa.binary()), pa.scalar(b"", pa.binary()))
+    whole = pc.binary_join_element_wise(*parts)  # type: ignore[call-overload]
+    return rows.set_column(at, "trace", whole)
 
 
 def _check_rows(file: Path, rows: int) -> None:

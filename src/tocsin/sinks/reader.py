@@ -13,7 +13,7 @@ import pyarrow as pa
 from tocsin.errors import ConfigError
 from tocsin.sinks import layout
 from tocsin.sinks.columns import DEAD_LETTER_SCHEMA, EVENT_SCHEMA
-from tocsin.sinks.manifest import listed_segments
+from tocsin.sinks.manifest import Segment, listed_segments
 
 _EXPLAIN = re.compile(r"\s*explain\s+(analyze\s+)?", re.IGNORECASE)
 _DUCKDB_TYPES = {
@@ -61,10 +61,7 @@ def open_store(folder: Path, settings: ReaderSettings | None = None) -> duckdb.D
     if not layout.check_version(folder):
         raise ConfigError(f"store: there is none in `{folder}`; `tocsin run` or `tocsin store` makes one")
     segments = listed_segments(folder)
-    paths = {
-        kind: [str((folder / segment.path).resolve()) for segment in segments if segment.kind == kind]
-        for kind in layout.KINDS
-    }
+    of_kind = {kind: [segment for segment in segments if segment.kind == kind] for kind in layout.KINDS}
     settings = settings or ReaderSettings()
     connection = duckdb.connect(
         ":memory:",
@@ -79,10 +76,10 @@ def open_store(folder: Path, settings: ReaderSettings | None = None) -> duckdb.D
         },
     )
     try:
-        connection.execute(_view("events", EVENT_SCHEMA, paths[layout.EVENTS]))
-        connection.execute(_view("dead_letters", DEAD_LETTER_SCHEMA, paths[layout.DEAD_LETTERS]))
+        connection.execute(_view("events", EVENT_SCHEMA, folder, of_kind[layout.EVENTS]))
+        connection.execute(_view("dead_letters", DEAD_LETTER_SCHEMA, folder, of_kind[layout.DEAD_LETTERS]))
         connection.execute(_ALERTS)
-        connection.execute(f"SET allowed_paths = {_list([path for listed in paths.values() for path in listed])}")
+        connection.execute(f"SET allowed_paths = {_list(_paths(folder, segments))}")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
     except duckdb.Error as error:
@@ -135,13 +132,23 @@ def _check_reads_only(cursor: duckdb.DuckDBPyConnection, sql: str) -> None:
         )
 
 
-def _view(name: str, schema: pa.Schema, paths: Sequence[str]) -> str:
-    if paths:
-        columns = ", ".join(f'"{field.name}"' for field in schema)
-        source = f"read_parquet({_list(paths)}, hive_partitioning = false)"
-        return f"CREATE VIEW {name} AS SELECT {columns} FROM {source}"  # noqa: S608  names and paths of our own
-    columns = ", ".join(f'NULL::{_type(field.type)} AS "{field.name}"' for field in schema)
-    return f"CREATE VIEW {name} AS SELECT {columns} WHERE false"
+def _view(name: str, schema: pa.Schema, folder: Path, segments: Sequence[Segment]) -> str:
+    columns = ", ".join(f'"{field.name}"' for field in schema)
+    sources = []
+    for has_trace in (True, False):
+        paths = _paths(folder, [segment for segment in segments if (segment.trace is not None) == has_trace])
+        if paths:
+            source = f"read_parquet({_list(paths)}, hive_partitioning = false)"
+            sources.append(source if has_trace else f"(SELECT *, NULL::BLOB AS trace FROM {source})")  # noqa: S608
+    if not sources:
+        columns = ", ".join(f'NULL::{_type(field.type)} AS "{field.name}"' for field in schema)
+        return f"CREATE VIEW {name} AS SELECT {columns} WHERE false"
+    selects = [f"SELECT {columns} FROM {source}" for source in sources]  # noqa: S608  names and paths of our own
+    return f"CREATE VIEW {name} AS {' UNION ALL '.join(selects)}"
+
+
+def _paths(folder: Path, segments: Sequence[Segment]) -> list[str]:
+    return [str((folder / segment.path).resolve()) for segment in segments]
 
 
 def _type(arrow: pa.DataType) -> str:

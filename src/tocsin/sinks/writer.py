@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import starmap
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,6 +24,7 @@ from tocsin.sinks.files import settle
 from tocsin.sinks.intake import EventIntake, row_groups
 from tocsin.sinks.manifest import COMMIT_VERSION, Manifest, commit_key, parse_commit
 from tocsin.sinks.segments import IngestCounts, SegmentKind, Segments, WrittenSegment
+from tocsin.telemetry.stage_times import StageProcess, StageTimes, packed
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,9 @@ class _Commit:
     record: bytes = b""
 
 
+_RecordsAndParts = tuple[list[Record], list[bytes]]
+
+
 def _spend_nothing(part: str, seconds: float) -> None: ...
 
 
@@ -76,11 +81,13 @@ class StoreWriter:
         settings: StoreSettings,
         spend: Callable[[str, float], None] = _spend_nothing,
         lock: FileLock | None = None,
+        process: StageProcess | None = None,
     ) -> None:
         """Undo what no commit names. `last_commit` is this writer's newest record on `store-commits`, read when no
         other process could commit under this name any more. `lock`: that of the name, where it is held already.
 
-        `spend(part, seconds)` is told where the time of each batch went: decode, parquet, csv, fsync. Raises
+        `spend(part, seconds)` is told where the time of each batch went: decode, parquet, csv, fsync. `process` keeps
+        with each row when it came; without it no row says when anything was done to it. Raises
         ConfigError when the store and the bus do not belong together, or something that was committed is missing.
         """
         layout.check_writer_name(name)
@@ -89,6 +96,7 @@ class StoreWriter:
         self._key = commit_key(settings.installation, name)
         self._clock_us = clock_us
         self._spend = spend
+        self._process = process
         self._decoder = Decoder()
         self._lines = CsvLines()
         self._segments = Segments(folder, name)
@@ -118,7 +126,7 @@ class StoreWriter:
             if self._is_unfinished:
                 self._recover()
             self._is_unfinished = True
-            return self._store(batch.records)
+            return self._store(batch)
         except OSError as error:
             raise DeliveryError(
                 f"store: `{self._folder}` cannot be written: {error}. Nothing is lost; free some space or mend the"
@@ -175,37 +183,67 @@ class StoreWriter:
         self._csv.cut_back(self._last.csv)
         self._is_unfinished = False
 
-    def _store(self, records: Sequence[Record]) -> Outputs:
+    def _store(self, batch: Batch) -> Outputs:
         started = perf_counter()
         seq, now_us = self._last.seq + 1, self._clock_us()
         intake = EventIntake(self._decoder, self._lines)
-        events = intake.columns([record for record in records if record.topic != DEAD_LETTERS])
-        letters = map(dead_letter_columns, row_groups([record for record in records if record.topic == DEAD_LETTERS]))
+        events_and_parts, letters_and_parts = self._sorted(batch, now_us)
+        events = intake.columns(*events_and_parts)
+        letters = starmap(dead_letter_columns, row_groups(*letters_and_parts))
         written = [
             self._segments.write(_EVENTS, seq, events, now_us),
             self._segments.write(_DEAD_LETTERS, seq, letters, now_us),
         ]
         segments = [segment for segment in written if segment is not None]
-        parquet_seconds = perf_counter() - started - intake.decode_seconds - intake.csv_seconds
+        appending = perf_counter()
+        parquet_seconds = appending - started - intake.decode_seconds - intake.csv_seconds
         outputs: dict[str, Sequence[Record]] = {}
         if intake.rejected:
             outputs[DEAD_LETTERS] = [_dead_letter(record, error, now_us) for record, error in intake.rejected]
         if segments:
-            appending = perf_counter()
             csv = self._csv.append(self._last.csv, b"".join(intake.csv), intake.rows)
             settling = perf_counter()
             settle([self._csv.path_of(csv), *(self._folder / segment.path for segment in segments)], "store")
+            settled = perf_counter()
             self._spend("csv", intake.csv_seconds + settling - appending)
-            self._spend("fsync", perf_counter() - settling)
-            commit = self._commit_json(seq, segments, csv, now_us, intake.ingest)
+            self._spend("fsync", settled - settling)
+            ends_us = [now_us + int(1e6 * (end - started)) for end in (appending, settling, settled)]
+            part = self._write_part(seq, now_us, ends_us, len(batch.records))
+            commit = self._commit_json(seq, segments, csv, now_us, intake.ingest, part)
             self._pending = _Commit(seq, csv, commit)
             outputs[STORE_COMMITS] = [Record(commit, self._key, timestamp_us=now_us)]
         self._spend("decode", intake.decode_seconds)
         self._spend("parquet", parquet_seconds)
         return outputs
 
+    def _sorted(self, batch: Batch, now_us: int) -> tuple[_RecordsAndParts, _RecordsAndParts]:
+        """Return events and dead letters apart, each record with when it came."""
+        events: _RecordsAndParts = ([], [])
+        letters: _RecordsAndParts = ([], [])
+        for came_us, records in batch.portions():
+            part = self._process.part(min(came_us or now_us, now_us), (), len(batch.records)) if self._process else b""
+            for record in records:
+                of_topic = letters if record.topic == DEAD_LETTERS else events
+                of_topic[0].append(record)
+                of_topic[1].append(part)
+        return events, letters
+
+    def _write_part(self, seq: int, began_us: int, ends_us: Sequence[int], records: int) -> bytes:
+        """Return when the files of this commit were written: in turn the segments, the CSV lines, and until both were
+        durable. It is part of each row's trace, too, but known only after the rows are written."""
+        if self._process is None:
+            return b""
+        steps_us = tuple(end_us - began_us for end_us in ends_us)
+        return packed(StageTimes("write", began_us, steps_us, records, f"{self._name}-{seq:012d}"))
+
     def _commit_json(
-        self, seq: int, segments: Sequence[WrittenSegment], csv: CsvPosition, now_us: int, ingest: IngestCounts
+        self,
+        seq: int,
+        segments: Sequence[WrittenSegment],
+        csv: CsvPosition,
+        now_us: int,
+        ingest: IngestCounts,
+        part: bytes,
     ) -> bytes:
         return orjson.dumps(
             {
@@ -216,6 +254,7 @@ class StoreWriter:
                 "csv": asdict(csv),
                 "written_us": now_us,
                 "ingest": ingest.as_list(),
+                "trace": part.hex(),
             }
         )
 

@@ -3,10 +3,10 @@
 from base64 import b64encode
 from binascii import hexlify
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 from xxhash import xxh3_128_hexdigest
@@ -29,6 +29,8 @@ from tocsin.event import (
 )
 from tocsin.flow import Batch, Outputs
 from tocsin.telemetry.ids import alert_id_of, event_id_of, origin_of
+from tocsin.telemetry.stage_times import MAX_BYTES as MAX_PARTS_BYTES
+from tocsin.telemetry.stage_times import StageProcess
 from tocsin.timestamps import iso_utc
 from tocsin.verdict import JudgedRule, Verdict, is_alert, judge
 
@@ -56,6 +58,43 @@ class ClassifySettings:
     alert_level: str = "medium"
 
 
+class _Read(NamedTuple):
+    """A record that could be read."""
+
+    record: Record
+    event: Event
+    stamp: Stamp
+    packed: bytes  # the stamp
+
+
+class _Output(NamedTuple):
+    """A record to be: all of it but what is known only as the batch is handed over."""
+
+    value: bytes
+    key: bytes
+    head: Headers  # before the stamp
+    read: _Read  # that it was made of
+
+
+class _Dead(NamedTuple):
+    record: Record
+    error: DecodeError
+    packed: bytes  # the stamp
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What became of records that were worked on together."""
+
+    came_us: int
+    started: float  # as `perf_counter` says
+    normalised: float = 0.0
+    matched: float = 0.0
+    classified: list[_Output] = field(default_factory=list)
+    alerts: list[_Output] = field(default_factory=list)
+    dead: list[_Dead] = field(default_factory=list)
+
+
 class Classify:
     """A step: raw events in; classified events, alerts and dead letters out. One record in is one record out."""
 
@@ -66,34 +105,56 @@ class Classify:
         matcher: Matcher,
         clock_us: Callable[[], int],
         spend: Callable[[str, float], None],
+        process: StageProcess | None = None,
     ) -> None:
-        """`spend(part, seconds)` is told where the time of each batch went: normalise, match, encode."""
+        """`spend(part, seconds)` is told where the time of each batch went: normalise, match, encode.
+
+        `process` puts when it did what behind the stamps of its outputs; without it nothing is put there.
+        """
         self._settings = settings
         self._normalise = normalise
         self._matcher = matcher
         self._clock_us = clock_us
         self._spend = spend
+        self._process = process
         self._tactic_order = tuple(settings.tactic_names)
         self._rendered: dict[tuple[Shape, tuple[JudgedRule, ...]], tuple[bytes, tuple[JudgedRule, ...]]] = {}
 
     def __call__(self, batch: Batch) -> Outputs:
-        classified: list[Record] = []
-        alerts: list[Record] = []
-        dead: list[Record] = []
-        for first in range(0, len(batch.records), _AT_ONCE):
-            started = perf_counter()
-            events = self._events(batch.records[first : first + _AT_ONCE], dead)
-            normalised = perf_counter()
-            matches = [self._matcher.match(event) for _, event, _, _ in events]
-            matched = perf_counter()
-            for (record, event, event_id, ingest_us), rules in zip(events, matches, strict=True):
-                self._encode(record, event, event_id, ingest_us, rules, classified, alerts, dead)
-            self._spend("normalise", normalised - started)
-            self._spend("match", matched - normalised)
-            self._spend("encode", perf_counter() - matched)
-        return {CLASSIFIED_EVENTS: classified, ALERTS: alerts, DEAD_LETTERS: dead}
+        began_us, began = self._clock_us(), perf_counter()
+        pieces = [
+            self._piece(came_us, records[first : first + _AT_ONCE])
+            for came_us, records in batch.portions()
+            for first in range(0, len(records), _AT_ONCE)
+        ]
+        handed_over = perf_counter()
+        outputs: dict[str, list[Record]] = {CLASSIFIED_EVENTS: [], ALERTS: [], DEAD_LETTERS: []}
+        for piece in pieces:
+            ends = (piece.started, piece.normalised, piece.matched, handed_over)
+            ends_us = [began_us + int(1e6 * (end - began)) for end in ends]
+            part = b""
+            if self._process:
+                part = self._process.part(min(piece.came_us or began_us, began_us), ends_us, len(batch.records))
+            outputs[CLASSIFIED_EVENTS] += [_handed_over(output, part) for output in piece.classified]
+            outputs[ALERTS] += [_handed_over(output, part) for output in piece.alerts]
+            outputs[DEAD_LETTERS] += [self._dead_letter(dead, part, ends_us[-1]) for dead in piece.dead]
+        self._spend("encode", perf_counter() - handed_over)
+        return outputs
 
-    def _events(self, records: Sequence[Record], dead: list[Record]) -> list[tuple[Record, Event, bytes, int]]:
+    def _piece(self, came_us: int, records: Sequence[Record]) -> _Piece:
+        piece = _Piece(came_us, perf_counter())
+        events = self._events(records, piece.dead)
+        piece.normalised = perf_counter()
+        matches = [self._matcher.match(read.event) for read in events]
+        piece.matched = perf_counter()
+        for read, rules in zip(events, matches, strict=True):
+            self._encode(read, rules, piece)
+        self._spend("normalise", piece.normalised - piece.started)
+        self._spend("match", piece.matched - piece.normalised)
+        self._spend("encode", perf_counter() - piece.matched)
+        return piece
+
+    def _events(self, records: Sequence[Record], dead: list[_Dead]) -> list[_Read]:
         """Normalise records; what cannot be read goes to `dead`."""
         events = []
         for record in records:
@@ -101,32 +162,26 @@ class Classify:
             if stamp is None:
                 origin = _partition_origin(self._settings.origin, record.topic, record.partition)
                 stamp = Stamp(event_id_of(origin, record.offset, record.value), record.timestamp_us)
+            packed = stamp.packed()
+            if len(stamp.parts) > MAX_PARTS_BYTES:
+                packed = packed[: -len(stamp.parts)]
             try:
                 _check_size(record)
                 event = self._normalise(record.value, stamp.ingest_us)
             except DecodeError as error:
-                dead.append(self._dead_letter(record, error.reason, error.detail, stamp))
+                dead.append(_Dead(record, error, packed))
                 continue
             if stamp.is_replayed:
                 event.flags += ("replayed",)
-            events.append((record, event, stamp.event_id, stamp.ingest_us))
+            events.append(_Read(record, event, stamp, packed))
         return events
 
-    def _encode(
-        self,
-        record: Record,
-        event: Event,
-        event_id: bytes,
-        ingest_us: int,
-        rules: tuple[JudgedRule, ...],
-        classified: list[Record],
-        alerts: list[Record],
-        dead: list[Record],
-    ) -> None:
+    def _encode(self, read: _Read, rules: tuple[JudgedRule, ...], piece: _Piece) -> None:
+        record, event, stamp, packed = read
         verdict, alerting = self._verdict(event, rules)
         # Of the row, not of the event id: an id in a header is only a claim by whoever wrote it.
         alert_ids = [alert_id_of(record.topic, record.partition, record.offset, rule.id) for rule in alerting]
-        envelope = _envelope(record, event, event_id, ingest_us)
+        envelope = _envelope(record, event, stamp.event_id, stamp.ingest_us)
         head = b'{"tocsin":{"v":1,%b,"flags":%b,"alerts":%b,%b"verdict":%b},"event":' % (
             envelope,
             _list(event.flags),
@@ -138,16 +193,13 @@ class Classify:
         size = len(key) + len(head) + len(event.json) + 1
         if size > _MAX_CLASSIFIED_BYTES:
             detail = f"its classified form would have {size} bytes; {_MAX_CLASSIFIED_BYTES} are allowed"
-            dead.append(self._dead_letter(record, "too_large", detail, Stamp(event_id, ingest_us)))
+            piece.dead.append(_Dead(record, DecodeError("too_large", detail), packed))
             return
-        # First: nothing that came with the record can pose as it.
-        ours: Headers = ((EVENT_AT_HEADER, b"%d" % len(head)),)
-        if record.header(STAMP_HEADER) is None:
-            ours += ((STAMP_HEADER, Stamp(event_id, ingest_us).packed()),)
-        classified.append(Record(head + event.json + b"}", key, ours + record.headers, ingest_us))
+        event_at: Headers = ((EVENT_AT_HEADER, b"%d" % len(head)),)
+        piece.classified.append(_Output(head + event.json + b"}", key, event_at, read))
         for alert_id, rule in zip(alert_ids, alerting, strict=True):
-            value = self._alert_json(alert_id, rule, event, ingest_us, envelope)
-            alerts.append(Record(value, key, record.headers, ingest_us))
+            value = self._alert_json(alert_id, rule, event, stamp.ingest_us, envelope)
+            piece.alerts.append(_Output(value, key, (), read))
 
     def _alert_json(self, alert_id: str, rule: JudgedRule, event: Event, ingest_us: int, envelope: bytes) -> bytes:
         return (
@@ -227,10 +279,25 @@ class Classify:
             }
         )
 
-    def _dead_letter(self, record: Record, reason: str, detail: str, stamp: Stamp) -> Record:
+    def _dead_letter(self, dead: _Dead, part: bytes, time_us: int) -> Record:
+        record, error, packed = dead
         return dead_letter_of(
-            record, stage="classify", reason=reason, detail=detail, time_us=self._clock_us(), stamp=stamp.packed()
+            record,
+            stage="classify",
+            reason=error.reason,
+            detail=error.detail,
+            time_us=time_us,
+            stamp=packed + part,
         )
+
+
+def _handed_over(output: _Output, part: bytes) -> Record:
+    """Return the record. Our headers come first, so that nothing that came with the record can pose as one."""
+    value, key, head, (record, _, stamp, packed) = output
+    others = record.headers
+    if others and others[0][0] == STAMP_HEADER:
+        others = others[1:]
+    return Record(value, key, (*head, (STAMP_HEADER, packed + part), *others), stamp.ingest_us)
 
 
 def _check_size(record: Record) -> None:

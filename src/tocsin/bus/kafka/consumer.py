@@ -14,6 +14,7 @@ from tocsin.bus.kafka.reader import record_of
 from tocsin.errors import ConfigError, DeliveryError, ReopenError
 from tocsin.event import Record
 from tocsin.flow import Batch
+from tocsin.timestamps import clock_us
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class KafkaConsumer:
         self._problem: Exception | None = None  # of a callback: it cannot raise through the client
         self._member_of_batch = ""
         self._waited = 0.0  # seconds of this read in which there was nothing to take
+        self._arrivals: list[tuple[int, int]] = []  # of this read: how many records came, and when
         self.places: frozenset[_Place] = frozenset()  # replaced, never changed: another thread may look
         for topic in topics:
             client.partitions(topic)
@@ -64,6 +66,7 @@ class KafkaConsumer:
         ReopenError.
         """
         self._waited = 0.0
+        self._arrivals.clear()
         records = self._collected()
         self._raise_problem()
         offsets = {(record.topic, record.partition): record.offset + 1 for record in records}
@@ -73,7 +76,7 @@ class KafkaConsumer:
             if end is not None and end > self._positions.get(place, -1):
                 self._positions[place] = offsets[place] = end
         self._member_of_batch = self._consumer.memberid() or ""
-        return Batch(records, offsets=offsets, waited_seconds=self._waited)
+        return Batch(records, offsets=offsets, waited_seconds=self._waited, arrivals=tuple(self._arrivals))
 
     def close(self) -> None:
         """Leave. A member with a name keeps its partitions for its successor until its session ends."""
@@ -113,9 +116,12 @@ class KafkaConsumer:
                 return records
             if self._gone:
                 records, new = self._kept(records), self._come_again(new)
+                self._arrivals = [(len(records), self._arrivals[0][1])] if records else []
                 self._gone.clear()
             if is_first and new:
                 deadline = time.monotonic() + settings.linger_seconds
+            if new:
+                self._arrivals.append((len(new), clock_us()))
             records += new
             size += sum([len(record.value) for record in new])
             if len(records) >= settings.max_records or size >= settings.max_bytes:

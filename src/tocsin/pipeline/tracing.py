@@ -1,0 +1,20 @@
+"""Who keeps the times of a stage with its events."""
+
+import socket
+
+from tocsin import __version__
+from tocsin.config import Config
+from tocsin.pipeline.topology import installation
+from tocsin.telemetry.stage_times import StageProcess
+
+
+def stage_process(config: Config, stage: str, number: int = 0) -> StageProcess | None:
+    """Return this process as its events will name it; None where nothing is traced.
+
+    `number`: which of the stage's processes in this data directory; a successor has the same.
+    """
+    if config["trace.policy"] == "off":
+        return None
+    ours = installation(config)
+    instance = f"{stage}-{ours}-{number}" if ours else f"{stage}-{number}"
+    return StageProcess(stage, instance, socket.gethostname(), __version__)

@@ -1,0 +1,64 @@
+"""When a stage did what with the batch an event was in: packed behind its stamp, so that it goes with the event."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+MAX_BYTES = 1 << 10  # of all that stands behind a stamp: more is not ours
+
+_LENGTH = struct.Struct(">H")
+
+
+class StageTimes(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One stage's part. All events of a batch, or of a piece of one, share it; later versions only append."""
+
+    stage: str  # produce, classify, store
+    began_us: int  # the batch was there: UTC, microseconds since 1970
+    steps_us: tuple[int, ...]  # the end of each step of the work in turn, microseconds since `began_us`
+    records: int  # in the batch
+    instance: str = ""  # which of that stage's processes, the same after a restart
+    host: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class StageProcess:
+    """A process that keeps its times with the events it has had."""
+
+    stage: str
+    instance: str
+    host: str
+    version: str
+
+    def part(self, began_us: int, ends_us: Sequence[int], records: int) -> bytes:
+        """Return what goes behind the stamps of a batch: `ends_us` are those of each step of the work in turn."""
+        steps_us = tuple(end_us - began_us for end_us in ends_us)
+        return packed(StageTimes(self.stage, began_us, steps_us, records, self.instance, self.host, self.version))
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(StageTimes)
+
+
+def packed(times: StageTimes) -> bytes:
+    """Return it as bytes, the length before it: parts of several stages stand one behind the other."""
+    content = _encoder.encode(times)
+    return _LENGTH.pack(len(content)) + content
+
+
+def unpacked(parts: bytes) -> list[StageTimes]:
+    """Return the parts in the order of the stages. What cannot be ours ends it: a header may be anybody's."""
+    return list(_parts(parts))
+
+
+def _parts(parts: bytes) -> Iterator[StageTimes]:
+    at = 0
+    while at + _LENGTH.size <= len(parts) <= MAX_BYTES:
+        begin = at + _LENGTH.size
+        at = begin + _LENGTH.unpack_from(parts, at)[0]
+        try:
+            yield _decoder.decode(parts[begin:at])
+        except msgspec.MsgspecError:
+            return
