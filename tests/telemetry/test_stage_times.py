@@ -1,6 +1,9 @@
 """The times of stages go with an event, and come out as they went in; what others put there harms nobody."""
 
+from typing import Any
+
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,9 +12,9 @@ from tocsin.telemetry.stage_times import MAX_BYTES, StageTimes, packed, unpacked
 _TIMES = st.builds(
     StageTimes,
     stage=st.sampled_from(["produce", "classify", "store"]),
-    began_us=st.integers(0, 2**62),
+    began_us=st.integers(0, 2**52),
     steps_us=st.lists(st.integers(0, 2**40), max_size=5).map(tuple),
-    records=st.integers(1, 2**31),
+    records=st.integers(0, 2**32 - 1),
     instance=st.text(max_size=20),
     host=st.text(max_size=20),
     version=st.text(max_size=8),
@@ -36,6 +39,11 @@ def test_what_is_cut_or_another_type_ends_the_parts_before_it() -> None:
 
 def test_parts_that_are_too_long_are_none_of_ours() -> None:
     assert unpacked(packed(_ONE) * (MAX_BYTES // len(packed(_ONE)) + 1)) == []
+
+
+@pytest.mark.parametrize("changes", [{"began_us": -1}, {"began_us": 1 << 60}, {"steps_us": (-5,)}, {"records": -1}])
+def test_numbers_that_cannot_be_are_nobodys(changes: dict[str, Any]) -> None:
+    assert unpacked(packed(msgspec.structs.replace(_ONE, **changes))) == []
 
 
 def test_what_a_later_version_appends_is_ignored() -> None:

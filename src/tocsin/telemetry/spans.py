@@ -92,6 +92,16 @@ class SpanColumns:
 
 def span_ids_of(event_ids: Sequence[bytes], name: str) -> Ids:
     """Return the id of the span of that name in each event's trace, as `span_id_of` does for one: (n, 8)."""
-    numbers = np.array([hash_of(event_id) for event_id in event_ids], np.uint64) ^ np.uint64(hash_of_name(name))
+    return span_ids(hashes_of(event_ids), name)
+
+
+def hashes_of(event_ids: Sequence[bytes]) -> npt.NDArray[np.uint64]:
+    """Return the events' part in the ids of their spans: (n,)."""
+    return np.array([hash_of(event_id) for event_id in event_ids], np.uint64)
+
+
+def span_ids(hashes: npt.NDArray[np.uint64], name: str) -> Ids:
+    """Return the same as `span_ids_of` from what `hashes_of` gave."""
+    numbers = hashes ^ np.uint64(hash_of_name(name))
     numbers[numbers == 0] = 1
     return numbers.astype(">u8").view(np.uint8).reshape(-1, 8)

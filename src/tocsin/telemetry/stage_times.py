@@ -3,21 +3,27 @@
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
+LAST_US = 1 << 52  # in the year 2112: later times are not ours, and in nanoseconds would not fit into 64 bits
 MAX_BYTES = 1 << 10  # of all that stands behind a stamp: more is not ours
 
 _LENGTH = struct.Struct(">H")
+
+
+_Time = Annotated[int, msgspec.Meta(ge=0, le=LAST_US)]
+_Count = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 
 
 class StageTimes(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One stage's part. All events of a batch, or of a piece of one, share it; later versions only append."""
 
     stage: str  # produce, classify, store
-    began_us: int  # the batch was there: UTC, microseconds since 1970
-    steps_us: tuple[int, ...]  # the end of each step of the work in turn, microseconds since `began_us`
-    records: int  # in the batch
+    began_us: _Time  # the batch was there: UTC, microseconds since 1970
+    steps_us: tuple[_Time, ...]  # the end of each step of the work in turn, microseconds since `began_us`
+    records: _Count  # in the batch
     instance: str = ""  # which of that stage's processes, the same after a restart
     host: str = ""
     version: str = ""

@@ -1,0 +1,105 @@
+"""What the store keeps of events for their traces: from its rows to columns that spans are made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tocsin.sinks.layout import DEAD_LETTERS
+from tocsin.telemetry.spans import Numbers, Value
+from tocsin.telemetry.stage_times import unpacked
+from tocsin.telemetry.trace import TracedEvents
+
+EVENT_COLUMNS = (
+    "event_id", "ingest_time", "trace", "topic", "partition", "offset", "level", "activity_tactic", "matches",
+    "alert_ids",
+)  # fmt: skip
+DEAD_LETTER_COLUMNS = ("event_id", "time", "trace", "topic", "partition", "offset", "stage", "reason", "detail")
+
+_EVENT_ID = r"^[0-9a-f]{32}$"
+_NO_ID = "0" * 32  # W3C trace context: no trace id
+
+
+def columns_of(kind: str) -> Sequence[str]:
+    """Return the columns of a kind of segment that its traces need."""
+    return DEAD_LETTER_COLUMNS if kind == DEAD_LETTERS else EVENT_COLUMNS
+
+
+def traced_only(rows: pa.Table) -> pa.Table:
+    """Return the rows that have a trace: an id that can be one, and some times."""
+    id_, trace = pc.field("event_id"), pc.field("trace")
+    return rows.filter(pc.match_substring_regex(id_, _EVENT_ID) & (id_ != _NO_ID) & (pc.binary_length(trace) > 0))
+
+
+def events_in(rows: pa.Table, kind: str) -> TracedEvents:
+    """Return rows as columns of events, or of dead letters; they are `traced_only`, and have the columns of `kind`."""
+    ids = bytes.fromhex("".join(filter(None, rows["event_id"].to_pylist())))
+    traces, trace = _distinct(rows["trace"])
+    place_rows = pa.table({"topic": rows["topic"], "partition": rows["partition"]})
+    places, place = _distinct_rows(place_rows)
+    is_letter = kind == DEAD_LETTERS
+    of_kind: dict[str, Any] = {}
+    if is_letter:
+        errors, of_kind["error"] = _distinct_rows(rows.select(["stage", "reason", "detail"]))
+        of_kind["errors"] = [(stage or "", f"{reason}: {detail}") for stage, reason, detail in errors]
+    else:
+        verdicts, of_kind["verdict"] = _distinct_rows(rows.select(["level", "activity_tactic", "matches"]))
+        of_kind["verdicts"] = [_attributes(*verdict) for verdict in verdicts]
+    return TracedEvents(
+        event_ids=[ids[at : at + 16] for at in range(0, len(ids), 16)],
+        ingest_us=_numbers(_filled(rows["time" if is_letter else "ingest_time"].cast(pa.int64()), 0)),
+        traces=[unpacked(packed) for packed in traces],
+        trace=trace,
+        places=[(topic or "", -1 if partition is None else partition) for topic, partition in places],
+        place=place,
+        offsets=np.maximum(_numbers(_filled(rows["offset"], 0)), 0),
+        **of_kind,
+    )
+
+
+def _attributes(level: str | None, activity_tactic: str | None, matches: str | None) -> Mapping[str, Value]:
+    """Return what a verdict says, as attributes of its span; what is empty is left out."""
+    found = orjson.loads(matches or "[]")
+    attributes: dict[str, Value] = {
+        "rule.id": [match["id"] for match in found],
+        "rule.name": [match["title"] for match in found],
+        "threat.tactic.id": sorted({tactic for match in found for tactic in match["tactics"]}),
+        "threat.technique.id": sorted({technique for match in found for technique in match["techniques"]}),
+        "tocsin.level": level or "",
+        "tocsin.activity_tactic": activity_tactic or "",
+    }
+    return {name: value for name, value in attributes.items() if value}
+
+
+def _distinct(column: "pa.ChunkedArray[Any]") -> tuple[list[Any], Numbers]:
+    """Return the distinct values, and for each row the index of its own."""
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.dictionary.to_pylist(), _numbers(encoded.indices)
+
+
+def _distinct_rows(rows: pa.Table) -> tuple[list[tuple[Any, ...]], Numbers]:
+    """Return the distinct rows, and for each row the index of its own."""
+    each = [_distinct(_filled(column, _empty(column.type))) for column in rows.columns]
+    numbers: dict[tuple[int, ...], int] = {}
+    index = [
+        numbers.setdefault(row, len(numbers)) for row in zip(*(column.tolist() for _, column in each), strict=True)
+    ]
+    distinct = [tuple(values[at] for (values, _), at in zip(each, row, strict=True)) for row in numbers]
+    return distinct, np.array(index, np.int64)
+
+
+def _filled(column: "pa.ChunkedArray[Any]", value: Any) -> "pa.ChunkedArray[Any]":
+    filled: pa.ChunkedArray[Any] = pc.fill_null(column, value)
+    return filled
+
+
+def _empty(kind: pa.DataType) -> Any:
+    return -1 if pa.types.is_integer(kind) else ""
+
+
+def _numbers(column: Any) -> Numbers:
+    numbers: Numbers = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
+    return numbers.astype(np.int64)
