@@ -32,7 +32,11 @@ extensions:
     http: {endpoint: "127.0.0.1:${env:QUERY_PORT}"}
     grpc: {endpoint: "127.0.0.1:${env:QUERY_GRPC_PORT}"}
     storage: {traces: main}
-  jaeger_storage: {backends: {main: {memory: {max_traces: ${env:MAX_TRACES}}}}}
+  jaeger_storage:
+    backends:
+      main:
+        memory:
+          max_traces: ${env:MAX_TRACES}
 receivers:
   otlp:
     protocols:

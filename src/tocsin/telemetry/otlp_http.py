@@ -17,11 +17,10 @@ from tocsin.plain import plain
 from tocsin.telemetry.otlp_answer import Answer, CollectorAwayError, Sent, outcome_of
 from tocsin.telemetry.otlp_settings import OtlpSettings
 
-_GZIP_LEVEL = 1
+_GZIP_LEVEL = 1  # 6 takes twice the time for 5 to 11 % fewer bytes
 _MAX_ANSWER_BYTES = 65_536
 _MAX_SHOWN = 300  # characters of what the collector says
 _MAX_ABANDONED = 4
-_GRPC_PORT = 4317
 _SHORTEST_SECRET = 6  # characters; what is shorter stands in any text
 
 _Outcome: TypeAlias = Answer | Exception | None  # None: the client was closed
@@ -139,8 +138,8 @@ class OtlpClient:
             )
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {said}; does it speak TLS, and want OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE?"
-        if urlsplit(self._settings.url).port == _GRPC_PORT:
-            return f"cannot be reached: {said}; {_GRPC_PORT} is gRPC's as a rule, OTLP over HTTP listens at 4318"
+        if isinstance(cause, HTTPException) and not isinstance(cause, OSError):
+            return "no HTTP/1.1 is spoken there; is it the port of gRPC (4317 as a rule)? OTLP over HTTP has 4318"
         return f"cannot be reached: {said}; does a collector listen there?"
 
     def _said(self, text: str) -> str:
