@@ -32,6 +32,12 @@ _SECRET = "Bearer hunter2-hunter2"
 _REQUEST = ExportTraceServiceRequest(resource_spans=[{"schema_url": "x" * 1000}]).SerializeToString()  # type: ignore[list-item]
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @contextmanager
 def _client(place: str, scheme: str = "http", **settings: Any) -> Iterator[OtlpClient]:
     url = f"{scheme}://{place}/v1/traces"
@@ -244,7 +250,10 @@ def test_a_refused_connection_can_be_tried_again() -> None:
 
 
 def test_a_name_that_nobody_has_can_be_tried_again() -> None:
-    with _client("collector.invalid:4318") as client, pytest.raises(CollectorAwayError, match="cannot be reached: "):
+    with (
+        _client("collector.invalid:4318") as client,
+        pytest.raises(CollectorAwayError, match=r"cannot be reached: |no whole answer"),
+    ):
         client.send(_REQUEST)
 
 

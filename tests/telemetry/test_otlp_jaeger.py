@@ -23,6 +23,11 @@ _RESOURCE = Resource("tocsin-produce", "produce-1", "host-1", "0.1")
 _NOW_NS = 1_700_000_000_000_000_000
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", "*")
+
+
 @pytest.fixture(scope="module")
 def jaeger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jaeger]:
     with Jaeger(tmp_path_factory.mktemp("jaeger")) as jaeger:

@@ -30,7 +30,7 @@ class Answer:
     """What came back over HTTP."""
 
     status: int
-    headers: Mapping[str, str]  # any case
+    headers: Mapping[str, str]  # by their names in lower case
     body: bytes
 
 
