@@ -32,12 +32,18 @@ if has_one_of java && has_one_of mvn; then
     sh "$here/kafka/fetch.sh" "${TOCSIN_TEST_KAFKA:-${XDG_CACHE_HOME:-$HOME/.cache}/tocsin-tests/kafka}" ||
         echo "services: Apache Kafka could not be fetched, so tests with a real Kafka will be skipped." >&2
 fi
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/tocsin-tests"
+if has_one_of go; then
+    sh "$here/jaeger/build.sh" "$cache/jaeger" ||
+        echo "services: Jaeger could not be built, so tests with a real Jaeger will be skipped." >&2
+else
+    echo "services: missing here: Go; so tests with a real Jaeger will be skipped."
+fi
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then # only root can start an engine, and make a Debian image
     { has_one_of dockerd && has_one_of debootstrap; } || install "tests with containers" docker.io debootstrap iptables
-    cache="${XDG_CACHE_HOME:-$HOME/.cache}/tocsin-tests"
     if has_one_of go && has_one_of dockerd; then
-        sh "$here/containers/compose.sh" "$cache/docker/client/cli-plugins/docker-compose" &&
-            sh "$here/jaeger/build.sh" "$cache/jaeger" &&
+        [ -x "$cache/jaeger/jaeger" ] &&
+            sh "$here/containers/compose.sh" "$cache/docker/client/cli-plugins/docker-compose" &&
             (cd "$here/.." && python3 -m tests.containers.images) ||
             echo "services: something of it could not be made, so tests with containers will be skipped." >&2
     else

@@ -1,6 +1,5 @@
 """A Kafka that asks for TLS, SCRAM and rights, as a company's does; certificates are made by openssl for each test."""
 
-import subprocess
 from pathlib import Path
 
 from confluent_kafka.admin import (
@@ -12,6 +11,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from tests.certificates import make_authority, make_certificate
 from tests.kafka.broker import Cluster
 
 ADMIN, APP = "admin", "app"
@@ -25,7 +25,7 @@ def secure_cluster(folder: Path) -> Cluster:
     """Return a cluster of one node whose users are ADMIN, who may do all, and APP, who may do nothing yet."""
     folder.mkdir(parents=True, exist_ok=True)
     make_authority(folder, "ca")
-    _make_broker_certificate(folder)
+    make_certificate(folder, "ca", "broker")
     cluster = Cluster(folder / "kafka", properties=_properties(folder))
     cluster.secure(
         options=[
@@ -59,31 +59,12 @@ def allow(cluster: Cluster, user: str, rights: list[tuple[ResourceType, str, Acl
         future.result(10)
 
 
-def make_authority(folder: Path, name: str) -> None:
-    """Make NAME.pem and NAME.key, an authority that signs certificates."""
-    _openssl(
-        folder, "req -x509 -newkey rsa:2048 -nodes -days 2", f"-subj /CN={name} -keyout {name}.key -out {name}.pem"
-    )
-
-
-def _make_broker_certificate(folder: Path) -> None:
-    (folder / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
-    _openssl(folder, "req -newkey rsa:2048 -nodes", "-subj /CN=broker -keyout b.key -out b.csr")
-    _openssl(folder, "x509 -req -in b.csr -CA ca.pem -CAkey ca.key", "-CAcreateserial -days 2 -extfile ext -out b.crt")
-    (folder / "b.pem").write_text((folder / "b.key").read_text() + (folder / "b.crt").read_text())
-
-
-def _openssl(folder: Path, *arguments: str) -> None:
-    command = ["openssl", *" ".join(arguments).split()]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-
-
 def _properties(folder: Path) -> dict[str, str]:
     login = "org.apache.kafka.common.security.scram.ScramLoginModule"
     return {
         "listener.security.protocol.map": "PLAINTEXT:SASL_SSL,CONTROLLER:SSL",
         "ssl.keystore.type": "PEM",
-        "ssl.keystore.location": str(folder / "b.pem"),
+        "ssl.keystore.location": str(folder / "broker.pem"),
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(folder / "ca.pem"),
         "listener.name.controller.ssl.client.auth": "required",

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AclOperation, ResourceType
+from tests.certificates import make_authority
 from tests.command import query, tocsin
 from tests.kafka.broker import Cluster
-from tests.kafka.secure import ADMIN, APP, allow, client_properties, make_authority, secure_cluster
+from tests.kafka.secure import ADMIN, APP, allow, client_properties, secure_cluster
 
 pytestmark = pytest.mark.slow
 
