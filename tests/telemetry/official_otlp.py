@@ -3,24 +3,23 @@
 from collections.abc import Sequence
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from tocsin import __version__
-from tocsin.telemetry.spans import CONSUMER, SERVER, Resource, Span, SpanColumns, Value
+from tocsin.telemetry.spans import CONSUMER, SERVER, Resource, Span, Value
 
 _SAMPLED = 1
 
 
-def official_request(groups: Sequence[SpanColumns]) -> ExportTraceServiceRequest:
-    """Return the request that `encode` is to make of the same groups."""
+def official_request(spans: Sequence[Span]) -> ExportTraceServiceRequest:
+    """Return the request that `encode` is to make of the same spans."""
     request = ExportTraceServiceRequest()
     scopes: dict[Resource, trace_pb2.ScopeSpans] = {}
-    for group in groups:
-        for span in group.spans():
-            if span.resource not in scopes:
-                scopes[span.resource] = _scope_of(request.resource_spans.add(), span.resource)
-            _fill(scopes[span.resource].spans.add(), span)
+    for span in spans:
+        if span.resource not in scopes:
+            scopes[span.resource] = _scope_of(request.resource_spans.add(), span.resource)
+        _fill(scopes[span.resource].spans.add(), span)
     return request
 
 
@@ -32,7 +31,9 @@ def _scope_of(resource_spans: trace_pb2.ResourceSpans, resource: Resource) -> tr
         ("service.version", resource.version),
         ("host.name", resource.host),
     ]
-    resource_spans.resource.attributes.extend(_key_value(key, value) for key, value in described if value)
+    for key, value in described:
+        if value:
+            resource_spans.resource.attributes.add(key=key).value.string_value = value
     scope_spans = resource_spans.scope_spans.add()
     scope_spans.scope.name = "tocsin"
     scope_spans.scope.version = __version__
@@ -47,7 +48,10 @@ def _fill(message: trace_pb2.Span, span: Span) -> None:
     message.kind = trace_pb2.Span.SpanKind.ValueType(span.kind)
     message.start_time_unix_nano = span.start_ns
     message.end_time_unix_nano = span.end_ns
-    message.attributes.extend(_key_value(key, value) for key, value in span.attributes.items())
+    for key, value in span.attributes.items():
+        attribute = message.attributes.add()
+        attribute.key = key
+        _set(attribute.value, value)
     for trace_id, span_id in span.links:
         message.links.add(trace_id=trace_id, span_id=span_id)
     if span.error:
@@ -58,20 +62,16 @@ def _fill(message: trace_pb2.Span, span: Span) -> None:
         message.flags |= trace_pb2.SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK
 
 
-def _key_value(key: str, value: Value) -> KeyValue:
-    return KeyValue(key=key, value=_any_value(value))
-
-
-def _any_value(value: Value) -> AnyValue:
+def _set(attribute: AnyValue, value: Value) -> None:
     if isinstance(value, str):
-        return AnyValue(string_value=value)
-    if isinstance(value, bool):
-        return AnyValue(bool_value=value)
-    if isinstance(value, int):
-        return AnyValue(int_value=value)
-    if isinstance(value, float):
-        return AnyValue(double_value=value)
-    array = AnyValue()
-    array.array_value.SetInParent()
-    array.array_value.values.extend(AnyValue(string_value=each) for each in value)
-    return array
+        attribute.string_value = value
+    elif isinstance(value, bool):
+        attribute.bool_value = value
+    elif isinstance(value, int):
+        attribute.int_value = value
+    elif isinstance(value, float):
+        attribute.double_value = value
+    else:
+        attribute.array_value.SetInParent()  # an empty list is a list
+        for each in value:
+            attribute.array_value.values.add().string_value = each

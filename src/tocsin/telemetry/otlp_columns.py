@@ -24,7 +24,7 @@ def cells_of(group: SpanColumns) -> tuple[Form, list[Cells]]:
         ids.append(_bytes(group, "parent_ids", group.parent_ids, 8))
     times = [_time(group, "start_ns", group.start_ns), _time(group, "end_ns", group.end_ns)]
     numbers = {name: _varints(group, name, column) for name, column in group.numbers.items() if name not in group.texts}
-    texts = {name: _text(group, name, column) for name, column in group.texts.items() if np.size(column)}
+    texts = {name: _text(group, name, column) for name, column in group.texts.items() if not _is_empty(column)}
     links = []
     if group.links is not None:
         trace_ids, span_ids = group.links
@@ -48,8 +48,13 @@ def _constants(group: SpanColumns) -> Iterator[bytes]:
         if name not in group.numbers and name not in group.texts:
             yield attribute(name, value)
     for name, column in group.texts.items():
-        if not np.size(column):  # there are rows: they have the empty text
+        if _is_empty(column):
             yield attribute(name, "")
+
+
+def _is_empty(texts: npt.NDArray[np.uint8]) -> bool:
+    """Whether each is the empty text, for which there is no hole."""
+    return texts.shape[1:] == (0,)
 
 
 def _bytes(group: SpanColumns, what: str, column: npt.NDArray[np.uint8], width: int) -> Cells:
@@ -61,9 +66,10 @@ def _bytes(group: SpanColumns, what: str, column: npt.NDArray[np.uint8], width: 
 def _text(group: SpanColumns, what: str, column: npt.NDArray[np.uint8]) -> Cells:
     if column.ndim != 2:
         raise ValueError(_misfit(group, what, column, "two dimensions"))
+    cells = _bytes(group, what, column, column.shape[1])
     if column.max() > 0x7F:
         raise ValueError(f"span `{group.name}`: `{what}` has bytes that are not ASCII; a collector would refuse all")
-    return _bytes(group, what, column, column.shape[1])
+    return cells
 
 
 def _time(group: SpanColumns, what: str, column: npt.NDArray[Any]) -> Cells:
