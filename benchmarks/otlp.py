@@ -4,7 +4,8 @@
 
 A request holds the eight spans of each of so many events, a group of columns for each span's name. The official classes
 are given the same spans as Python values, field by field, and serialise them; making these values is not counted. The
-two take turns. Bytes are those of a span, its part of the request, before and after gzip's compression (zlib).
+two take turns. Bytes are those of a span, its part of the request, before and after gzip's compression (zlib), which
+looks back 32 KB: the last request is made of pieces, so that a trace's spans are that near to one another.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from tocsin.telemetry.ids import event_id_of, origin_of
 from tocsin.telemetry.otlp import encode
 from tocsin.telemetry.spans import CONSUMER, INTERNAL, PRODUCER, Resource, Span, SpanColumns, span_ids_of
 
-_EVENTS = (1, 100, 10_000)  # in a request
+_REQUESTS = ((1, 1), (100, 100), (10_000, 10_000), (10_000, 100))  # events, and those of them in a piece
 _SPANS_A_RUN = 40_000  # at least so many are encoded for a figure
 _START_NS = 1_790_000_000_000_000_000
 
@@ -52,22 +53,23 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7, help="the median of so many (default: 7)")
     arguments = parser.parse_args()
     print(f"machine: {_machine()}; commit: {_commit()}; median of {arguments.runs} runs, one core")
-    for events in _EVENTS:
-        _measure(events, arguments.runs)
+    for events, piece in _REQUESTS:
+        _measure(events, piece, arguments.runs)
 
 
-def _measure(events: int, runs: int) -> None:
-    groups = _groups(events)
-    spans = [span for group in groups for span in group.spans()]
+def _measure(events: int, piece: int, runs: int) -> None:
+    pieces = [_groups(first, piece) for first in range(0, events, piece)]
+    spans_of_pieces = [[span for group in groups for span in group.spans()] for groups in pieces]
+    spans = [span for its_spans in spans_of_pieces for span in its_spans]
     works: dict[str, Callable[[], bytes]] = {
-        "ours": lambda: encode(groups),
-        "official classes": lambda: _official(spans),
+        "ours": lambda: b"".join(map(encode, pieces)),
+        "official classes": lambda: b"".join(map(_official, spans_of_pieces)),
     }
     costs: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(runs):
         for name, work in works.items():
             costs[name].append(_microseconds(work, len(spans)))
-    print(f"{events:,} events in a request, {len(groups)} groups of {events:,}")
+    print(f"{events:,} events in a request, each group of {piece:,}")
     for name, work in works.items():
         _print(name, statistics.median(costs[name]), work(), len(spans))
     print(f"  ratio {statistics.median(costs['official classes']) / statistics.median(costs['ours']):.1f}")
@@ -96,10 +98,11 @@ def _microseconds(work: Callable[[], bytes], spans: int) -> float:
     return (process_time() - started) / times / spans * 1e6
 
 
-def _groups(events: int) -> list[SpanColumns]:
-    dice = np.random.default_rng(events)
+def _groups(first: int, events: int) -> list[SpanColumns]:
+    """Return the spans of so many events, the first at that offset."""
+    dice = np.random.default_rng(first)
     origin = origin_of("benchmark")
-    event_ids = [event_id_of(origin, position, b"") for position in range(events)]
+    event_ids = [event_id_of(origin, position, b"") for position in range(first, first + events)]
     trace_ids = np.frombuffer(b"".join(event_ids), np.uint8).reshape(events, 16)
     ends_ns = _START_NS + dice.integers(0, 10**9, (len(_STAGES) + 1, events)).cumsum(axis=0)
     return [
@@ -113,7 +116,7 @@ def _groups(events: int) -> list[SpanColumns]:
             start_ns=ends_ns[number],
             end_ns=ends_ns[number + 1],
             attributes=_attributes(topic, events),
-            numbers={"messaging.kafka.offset": np.arange(events) + 1_000_000} if topic else {},
+            numbers={"messaging.kafka.offset": np.arange(first, first + events) + 1_000_000} if topic else {},
         )
         for number, (name, kind, parent, service, topic) in enumerate(_STAGES)
     ]

@@ -113,6 +113,11 @@ def test_spans_of_one_resource_stand_together() -> None:
     assert len(second.scope_spans[0].spans) == 2
 
 
+def test_requests_one_behind_the_other_are_one() -> None:
+    first, second = encode([_group(3)]), encode([_group(2), _group(1)])
+    assert _spans(first + second) == _spans(first) + _spans(second)
+
+
 def test_the_width_of_a_number_is_that_of_the_greatest_of_its_column() -> None:
     numbers = np.array([0, 127, 128, _MAX_INT64], np.int64)
     small, padded = (encode([_group(4, numbers={"n": column})]) for column in (numbers & 1, numbers))
