@@ -23,8 +23,8 @@ _BLOCK_ROWS = 256  # spans that are made at once: some 75 KB, which stay in a co
 def encode(groups: Sequence[SpanColumns]) -> bytes:
     """Return an ExportTraceServiceRequest: the spans of each resource together, in the order they are given in.
 
-    Two requests, one behind the other, are one. So a large one is best made of pieces of some hundred events: gzip, which
-    looks back 32 KB, then finds a trace's id in the spans before. Nothing to send is no bytes.
+    Two requests, one behind the other, are one. So a large one is best made of pieces of some hundred events: gzip
+    looks back 32 KB, and then finds a trace's id in the spans before. Nothing to send is no bytes.
 
     Raises ValueError where a column of a group has another shape than it should, a number below 0, or text that is not
     ASCII, and where an attribute is an integer of more than 64 bits.
@@ -59,8 +59,8 @@ class _Rows:
         length, rows = len(self._template), min(self._count, _BLOCK_ROWS)
         block = bytearray(self._template) * rows
         columns = [
-            (np.ndarray((rows,), f"V{width}", block, at, (length,)), cells)
-            for (at, width), cells in zip(self._holes, self._cells, strict=True)
+            (np.ndarray((rows,), cells.dtype, block, at, (length,)), cells)
+            for (at, _), cells in zip(self._holes, self._cells, strict=True)
         ]
         for begin in range(0, self._count, rows):
             taken = min(rows, self._count - begin)

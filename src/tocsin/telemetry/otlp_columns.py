@@ -1,6 +1,7 @@
 """Turn columns of spans into the bytes that go into the holes of a template."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -60,7 +61,7 @@ def _is_empty(texts: npt.NDArray[np.uint8]) -> bool:
 def _bytes(group: SpanColumns, what: str, column: npt.NDArray[np.uint8], width: int) -> Cells:
     if column.shape != (len(group), width) or column.dtype != np.uint8:
         raise ValueError(_misfit(group, what, column, f"({len(group)}, {width}) of uint8"))
-    return np.ascontiguousarray(column).view(f"V{width}").reshape(-1)
+    return np.ascontiguousarray(column).view(_cell(width)).ravel()
 
 
 def _text(group: SpanColumns, what: str, column: npt.NDArray[np.uint8]) -> Cells:
@@ -74,16 +75,16 @@ def _text(group: SpanColumns, what: str, column: npt.NDArray[np.uint8]) -> Cells
 
 def _time(group: SpanColumns, what: str, column: npt.NDArray[Any]) -> Cells:
     numbers, _ = _not_below_0(group, what, column)
-    return numbers.astype("<u8", copy=False).view("V8")
+    return numbers.astype("<u8", copy=False).view(_cell(8))
 
 
 def _varints(group: SpanColumns, what: str, column: npt.NDArray[Any]) -> Cells:
     """Return varints as wide as the greatest: the others are padded with groups of 0."""
     numbers, greatest = _not_below_0(group, what, column)
     width = max(1, (greatest.bit_length() + 6) // 7)
-    groups = (numbers[:, None] >> _SHIFTS[:width]).astype(np.uint8) | 0x80
-    groups[:, -1] &= 0x7F
-    return groups.view(f"V{width}").reshape(-1)
+    groups = (numbers[:, None] >> _SHIFTS[:width]).astype(np.uint8)
+    groups[:, :-1] |= 0x80  # there is more to come; that the last byte has no such bit follows from its width
+    return groups.view(_cell(width)).ravel()
 
 
 def _not_below_0(group: SpanColumns, what: str, column: npt.NDArray[Any]) -> tuple[npt.NDArray[np.uint64], int]:
@@ -95,6 +96,11 @@ def _not_below_0(group: SpanColumns, what: str, column: npt.NDArray[Any]) -> tup
     if greatest >> 63:
         raise ValueError(f"span `{group.name}`: `{what}` has a number below 0: {column.min()}")
     return numbers, greatest
+
+
+@lru_cache(maxsize=256)
+def _cell(width: int) -> np.dtype[np.void]:
+    return np.dtype((np.void, width))
 
 
 def _misfit(group: SpanColumns, what: str, column: npt.NDArray[Any], wanted: str) -> str:
