@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -12,10 +14,11 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from tests.jaeger.server import Jaeger
 from tocsin.telemetry.ids import span_id_of
+from tocsin.telemetry.otlp import encode
 from tocsin.telemetry.otlp_answer import CollectorAwayError, Sent, SpansRefusedError
 from tocsin.telemetry.otlp_http import OtlpClient
 from tocsin.telemetry.otlp_settings import OtlpSettings, otlp_settings
-from tocsin.telemetry.spans import PRODUCER, Resource, Span
+from tocsin.telemetry.spans import CONSUMER, PRODUCER, Resource, Span, SpanColumns, span_ids_of
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +112,39 @@ def test_a_span_is_read_back_as_it_was_sent(jaeger: Jaeger, compression: str) ->
         assert client.send(_request(span)) == Sent()
     assert jaeger.trace(span.trace_id) == [span]
     assert "tocsin-produce" in jaeger.services()
+
+
+def test_spans_in_columns_are_read_back_as_they_are_one_by_one(jaeger: Jaeger) -> None:
+    event_ids = [b"columns %08d" % number for number in range(300)]
+    trace_ids = np.frombuffer(b"".join(event_ids), np.uint8).reshape(-1, 16)
+    begins_ns = _NOW_NS + np.arange(300)
+    root = SpanColumns(
+        name="produce_event",
+        kind=PRODUCER,
+        resource=_RESOURCE,
+        trace_ids=trace_ids,
+        span_ids=span_ids_of(event_ids, "produce_event"),
+        parent_ids=None,
+        start_ns=begins_ns,
+        end_ns=begins_ns + 1_000_000,
+        attributes={"a": "</script>\x1b[2J\x00", "is_alert": True, "minus": -1, "ratio": 0.5, "rule.id": ["x", "y"]},
+        numbers={"padded": np.tile(np.array([0, 1, 127, 128, 1 << 40, (1 << 63) - 1]), 50)},
+        texts={"messaging.message.id": np.frombuffer(trace_ids.tobytes().hex().encode(), np.uint8).reshape(-1, 32)},
+    )
+    child = replace(
+        root,
+        name="store_event",
+        kind=CONSUMER,
+        resource=Resource("tocsin-store"),
+        span_ids=span_ids_of(event_ids, "store_event"),
+        parent_ids=root.span_ids,
+        error="no space left",
+        links=(trace_ids[::-1], root.span_ids[::-1]),
+    )
+    with closing(OtlpClient(_settings(jaeger.otlp))) as client:
+        assert client.send(encode([root, child])) == Sent()
+    for event_id, *spans in zip(event_ids, root.spans(), child.spans(), strict=True):
+        assert jaeger.trace(event_id) == spans
 
 
 def test_what_was_sent_twice_is_seen_twice_and_reading_changes_nothing(jaeger: Jaeger) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from tocsin import __version__
 from tocsin.telemetry.otlp_columns import cells_of
 from tocsin.telemetry.otlp_template import key_value, template_of
-from tocsin.telemetry.protobuf import head, joined, message, text
+from tocsin.telemetry.protobuf_pieces import head, joined, message, text
 from tocsin.telemetry.spans import Resource, SpanColumns
 
 _BLOCK_ROWS = 256  # spans that are made at once: some 75 KB, which stay in a core's cache

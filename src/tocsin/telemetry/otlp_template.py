@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tocsin.telemetry.protobuf import (
+from tocsin.telemetry.protobuf_pieces import (
     MAX_INT64,
     MIN_INT64,
     Piece,
