@@ -194,7 +194,7 @@ class StopSignal:
 def supervise_workers(
     stage: str, supervisor: Supervisor, workers: Workers, helpers: Workers, is_stopped: StopSignal
 ) -> None:
-    """Run workers until all have finished or a stop, and helpers as long. Raises ConfigError: one cannot go on."""
+    """Run workers until all have finished or a stop, and helpers until then. Raises ConfigError: one cannot go on."""
     try:
         for name, arguments in {**helpers, **workers}.items():
             if is_stopped():
@@ -208,7 +208,8 @@ def supervise_workers(
     except StageFailedError as error:
         raise ConfigError(f"{stage}: {error}") from error
     finally:
-        supervisor.stop_all()
+        supervisor.stop(*workers)
+        supervisor.stop(*helpers)
 
 
 def signal_name(number: int) -> str:

@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--until-idle", type=seconds, metavar="SECONDS", help="end once everything is classified for so long"
     )
+    add_setting(parser, "--trace", "trace.policy", "WHICH")
     add_metrics(parser)
     add_stage(parser)
 

@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_rules(parser)
     add_setting(parser, "--classify-workers", "classify.workers", "N")
     add_setting(parser, "--store-workers", "store.workers", "N")
+    add_setting(parser, "--trace", "trace.policy", "WHICH")
 
 
 def main(parsed: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 Runs its writers, and one process that merges small segments and removes old ones."""
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_metrics, add_places, add_setting, add_stage, config_of, seconds
@@ -28,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, "--retention-gb", "store.retention_gb", "GB")
     add_setting(parser, "--csv-mb", "store.csv_mb", "MB")
     parser.add_argument("--until-idle", type=seconds, metavar="SECONDS", help="end once nothing was left for so long")
+    add_setting(parser, "--trace", "trace.policy", "WHICH")
     add_metrics(parser)
     add_stage(parser)
 
@@ -44,6 +46,7 @@ def main(parsed: argparse.Namespace) -> int:
 
 def _supervise(config: Config, until_idle: float | None, is_stopped: "StopSignal") -> int:
     """Run the writers and the maintenance as processes below this one."""
+    from tocsin.pipeline.export_traces import begin_traces, export_settings
     from tocsin.pipeline.topology import STORE_GROUP, is_shared, open_bus, workers_of
     from tocsin.supervisor import Supervisor, supervise_workers
     from tocsin.telemetry.meter import processes_with_figures, records_of
@@ -55,7 +58,11 @@ def _supervise(config: Config, until_idle: float | None, is_stopped: "StopSignal
     writers = {f"store-{n}": ["store", f"--worker={n}", *ending] for n in range(workers)}
     supervisor = Supervisor(config.log_folder, config.as_environment())
     before = processes_with_figures(config.figures_folder)
-    supervise_workers("store", supervisor, writers, {"maintain": ["maintain"]}, is_stopped)
+    helpers = {"maintain": ["maintain"]}
+    if export_settings(config, os.environ):
+        begin_traces(config)
+        helpers["export-traces"] = ["export-traces"]
+    supervise_workers("store", supervisor, writers, helpers, is_stopped)
     _say_stored(records_of(config.figures_folder, "store", without=before))
     if owner:
         owner.release()

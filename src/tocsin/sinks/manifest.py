@@ -188,6 +188,18 @@ class Manifest:
         """Return all segments that readers see, the oldest first."""
         return _segments(self._connection)
 
+    def writers(self) -> dict[str, int]:
+        """Return writer -> sequence number of its last commit that is listed."""
+        return dict(self._connection.execute("SELECT name, seq FROM writers"))
+
+    def rows_of_commits(self, writer: str, first: int, last: int) -> int:
+        """Return how many rows these commits of a writer had, as far as they are not forgotten."""
+        row = self._connection.execute(
+            "SELECT coalesce(sum(events + dead_letters), 0) FROM commits WHERE writer = ? AND seq BETWEEN ? AND ?",
+            (writer, first, last),
+        ).fetchone()
+        return int(row[0])
+
     def latencies(self) -> Counter[int]:
         """Return how many events took how long from ingest to being listed, by bucket. Two of these can be
         subtracted, which gives those of the time between."""

@@ -13,7 +13,7 @@ from tocsin.sinks.files import make_directory
 
 _ZSTD_LEVEL = 1
 _DISTINCT = {"event", "raw", "event_id", "sha256", "offset", "time", "ingest_time", "length"}  # no use for a dictionary
-_LONG = {"event", "raw", "matches", "detail"}  # their least and greatest values would swell the footer
+_LONG = {"event", "raw", "matches", "detail", "trace"}  # their least and greatest values would swell the footer
 
 
 class TimeRange:

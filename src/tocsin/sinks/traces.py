@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tocsin.sinks.layout import DEAD_LETTERS
-from tocsin.telemetry.spans import Numbers, Value
+from tocsin.telemetry.spans import Ids, Numbers, Value
 from tocsin.telemetry.stage_times import unpacked
 from tocsin.telemetry.trace import TracedEvents
 
@@ -34,9 +35,20 @@ def traced_only(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.match_substring_regex(id_, _EVENT_ID) & (id_ != _NO_ID) & (pc.binary_length(trace) > 0))
 
 
+def trace_ids_of(rows: pa.Table) -> Ids:
+    """Return the trace ids of rows that have a trace: (n, 16)."""
+    return np.frombuffer(bytes.fromhex("".join(filter(None, rows["event_id"].to_pylist()))), np.uint8).reshape(-1, 16)
+
+
+def have_alert(rows: pa.Table) -> npt.NDArray[np.bool_]:
+    """Return which rows have an alert: (n,)."""
+    if "alert_ids" not in rows.column_names:
+        return np.zeros(rows.num_rows, bool)
+    return _numbers(_filled(pc.list_value_length(rows["alert_ids"]), 0)) > 0
+
+
 def events_in(rows: pa.Table, kind: str) -> TracedEvents:
     """Return rows as columns of events, or of dead letters; they are `traced_only`, and have the columns of `kind`."""
-    ids = bytes.fromhex("".join(filter(None, rows["event_id"].to_pylist())))
     traces, trace = _distinct(rows["trace"])
     place_rows = pa.table({"topic": rows["topic"], "partition": rows["partition"]})
     places, place = _distinct_rows(place_rows)
@@ -49,7 +61,7 @@ def events_in(rows: pa.Table, kind: str) -> TracedEvents:
         verdicts, of_kind["verdict"] = _distinct_rows(rows.select(["level", "activity_tactic", "matches"]))
         of_kind["verdicts"] = [_attributes(*verdict) for verdict in verdicts]
     return TracedEvents(
-        event_ids=[ids[at : at + 16] for at in range(0, len(ids), 16)],
+        trace_ids=trace_ids_of(rows),
         ingest_us=_numbers(_filled(rows["time" if is_letter else "ingest_time"].cast(pa.int64()), 0)),
         traces=[unpacked(packed) for packed in traces],
         trace=trace,

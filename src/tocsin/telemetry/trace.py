@@ -54,7 +54,7 @@ _OF_CLASSIFY, _OF_WRITE = 4, 3  # steps
 class TracedEvents:
     """What the store knows of n events, or of n dead letters, in columns."""
 
-    event_ids: Sequence[bytes]  # 16 bytes each
+    trace_ids: Ids  # (n, 16): the event ids
     ingest_us: Numbers  # (n,)
     traces: Sequence[Sequence[StageTimes]]  # the distinct ones
     trace: Numbers  # (n,) index into `traces`
@@ -67,7 +67,22 @@ class TracedEvents:
     error: Numbers | None = None  # (n,) index into `errors`
 
     def __len__(self) -> int:
-        return len(self.event_ids)
+        return len(self.trace_ids)
+
+    def pieces(self, rows: int) -> "Iterator[TracedEvents]":
+        """Yield so many events after one another."""
+        for at in range(0, len(self), rows):
+            piece = slice(at, at + rows)
+            yield replace(
+                self,
+                trace_ids=self.trace_ids[piece],
+                ingest_us=self.ingest_us[piece],
+                trace=self.trace[piece],
+                place=self.place[piece],
+                offsets=self.offsets[piece],
+                verdict=None if self.verdict is None else self.verdict[piece],
+                error=None if self.error is None else self.error[piece],
+            )
 
     @property
     def are_dead_letters(self) -> bool:
@@ -105,10 +120,25 @@ class _Traces:
         self._events = events
         self._system = system
         self._group_prefix = "tocsin-" if system == "kafka" else ""
-        self._extents = [_extents(parts, events.are_dead_letters) for parts in events.traces]
-        self._hashes = hashes_of(events.event_ids)
-        self._trace_ids: Ids = np.frombuffer(b"".join(events.event_ids), np.uint8).reshape(-1, 16)
-        self._message_ids: Ids = np.frombuffer(hexlify(self._trace_ids.tobytes()), np.uint8).reshape(-1, 32)
+        used = set(events.trace.tolist())
+        self._extents = [
+            _extents(parts, events.are_dead_letters) if index in used else {}
+            for index, parts in enumerate(events.traces)
+        ]
+        # Texts of one length are a column, so that a group is not cut by each partition.
+        kinds: dict[tuple[str, int], int] = {}
+        self._partitions = [str(partition).encode() for _, partition in events.places]
+        self._place_kinds = np.array(
+            [
+                kinds.setdefault((topic, len(partition)), len(kinds))
+                for (topic, _), partition in zip(events.places, self._partitions, strict=True)
+            ],
+            np.int64,
+        )
+        self._trace_ids = events.trace_ids
+        ids = events.trace_ids.tobytes()
+        self._hashes = hashes_of([ids[at : at + 16] for at in range(0, len(ids), 16)])
+        self._message_ids: Ids = np.frombuffer(hexlify(ids), np.uint8).reshape(-1, 32)
 
     def spans(self) -> Iterator[SpanColumns]:
         for name in _PARENTS:
@@ -122,7 +152,9 @@ class _Traces:
         variants = np.array(
             [numbers.setdefault(extent.variant if extent else None, len(numbers)) for extent in extents], np.int64
         )
-        keys = [variants[events.trace], events.place]
+        keys = [variants[events.trace]]
+        if name in _KINDS:
+            keys.append(self._place_kinds[events.place])
         if events.verdict is not None and name == "classify_event":
             keys.append(events.verdict)
         if events.error is not None:
@@ -139,8 +171,11 @@ class _Traces:
         numbers = {"tocsin.batch.size": records}
         if first.behind_us > 0:
             numbers["tocsin.clock.disagreement_us"] = behind_us
-        attributes, has_offset = self._attributes(name, rows[0], first)
-        if has_offset:
+        texts = {"messaging.message.id": self._message_ids[rows]} if name in _KINDS else {}
+        attributes, has_place = self._attributes(name, rows[0], first)
+        if has_place:
+            partitions = np.frombuffer(b"".join([self._partitions[at] for at in events.place[rows]]), np.uint8)
+            texts["messaging.destination.partition.id"] = partitions.reshape(len(rows), -1)
             numbers["messaging.kafka.offset"] = events.offsets[rows]
         hashes = self._hashes[rows]
         return SpanColumns(
@@ -154,13 +189,13 @@ class _Traces:
             end_ns=np.maximum(start_us, end_us) * 1000,
             attributes=attributes,
             numbers=numbers,
-            texts={"messaging.message.id": self._message_ids[rows]} if name in _KINDS else {},
+            texts=texts,
             error=self._error(name, rows[0]),
             links=first.links and _repeated(first.links, len(rows)),
         )
 
     def _attributes(self, name: str, row: int, extent: _Extent) -> tuple[Mapping[str, Value], bool]:
-        """Return what is the same for all of a group, and whether each has its offset beside."""
+        """Return what is the same for all of a group, and whether each has its place in the topic beside."""
         events = self._events
         if name == "classify_event" and events.verdict is not None:
             return events.verdicts[events.verdict[row]], False
@@ -177,10 +212,7 @@ class _Traces:
         }
         if name in _GROUPS:
             attributes["messaging.consumer.group.name"] = self._group_prefix + _GROUPS[name]
-        topic, partition = events.places[events.place[row]]
-        if topic == destination:
-            attributes["messaging.destination.partition.id"] = str(partition)
-        return attributes, topic == destination
+        return attributes, events.places[events.place[row]][0] == destination
 
     def _error(self, name: str, row: int) -> str:
         events = self._events
