@@ -31,7 +31,7 @@ _STATUS_ERROR = 2
 _SAMPLED, _IS_REMOTE_KNOWN, _IS_REMOTE = 0x01, 0x100, 0x200
 
 _MAX_REMEMBERED_BYTES = 4096  # of what is constant in a span
-_MAX_REMEMBERED_CHARACTERS = 256  # of an attribute's text
+_MAX_REMEMBERED_CHARACTERS = 512  # of an attribute's texts
 
 
 class Form(NamedTuple):
@@ -57,9 +57,16 @@ def template_of(form: Form) -> Piece:
 
 def attribute(name: str, value: Value) -> bytes:
     """Return an attribute as a field of Span. Raises ValueError for an integer of more than 64 bits."""
-    # Floats are not remembered, as 0.0 and -0.0 are one key; a list is none.
-    is_small = isinstance(value, int) or (isinstance(value, str) and len(value) <= _MAX_REMEMBERED_CHARACTERS)
-    return _remembered_attribute(name, value) if is_small else _attribute(name, value)
+    if isinstance(value, float):  # is not remembered: 0.0 and -0.0 are one key
+        return _attribute(name, value)
+    if isinstance(value, int):
+        return _remembered_attribute(name, value)
+    if isinstance(value, str):
+        size = len(value)
+    else:
+        value = tuple(value)
+        size = len(value) + sum(map(len, value))
+    return _remembered_attribute(name, value) if size <= _MAX_REMEMBERED_CHARACTERS else _attribute(name, value)
 
 
 def key_value(field: int, key: str, value: Piece) -> Piece:

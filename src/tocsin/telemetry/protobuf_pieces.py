@@ -71,13 +71,15 @@ def double(field: int, number: float) -> Piece:
 
 def message(field: int, *pieces: Piece) -> Piece:
     """Return a field that is a message, `bytes` or a `string`."""
-    content = joined(pieces)
-    return joined((Piece(head(field, len(content.content))), content))
+    content, holes = joined(pieces)
+    begin = head(field, len(content))
+    return Piece(begin + content, tuple((len(begin) + at, width) for at, width in holes))
 
 
 def text(field: int, content: str) -> Piece:
     """Return a `string`. It has to be UTF-8, or all of a request is refused: a lone surrogate becomes `?`."""
-    return message(field, Piece(content.encode("utf-8", "replace")))
+    encoded = content.encode("utf-8", "replace")
+    return Piece(head(field, len(encoded)) + encoded)
 
 
 def head(field: int, length: int) -> bytes:
