@@ -19,7 +19,7 @@ from tests.soak.records import Feeder
 from tests.soak.stages import Keeper
 
 _START_SECONDS = 90.0
-_NAME = ("TOCSIN_PRODUCE_NAME", "soak")  # under which a second `produce` goes on where the first was left
+_NAME = "soak"  # under which a second `produce` goes on where the first was left
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Round:
 
     def _start(self, keeper: Keeper, feeder: Feeder) -> None:
         place = ("--bus", self.cluster.url, "--data", "data")
-        following = ("produce", "--input", feeder.folder, "--follow", "--bus", self.cluster.url)
+        following = ("produce", "--input", feeder.folder, "--follow", "--bus", self.cluster.url, "--name", _NAME)
         keeper.add("produce", *following, "--data", "data")
         for stage in ("classify", "store"):
             for member in (*MEMBERS[stage], f"{stage}-2"):

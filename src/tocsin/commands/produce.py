@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_input(parser)
     add_replay(parser)
     add_simulator(parser)
+    add_setting(parser, "--name", "produce.name", "NAME")
     add_setting(parser, "--trace", "trace.policy", "WHICH")
     add_metrics(parser)
     add_stage(parser)
