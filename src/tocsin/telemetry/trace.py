@@ -70,9 +70,11 @@ class TracedEvents:
         return len(self.trace_ids)
 
     def pieces(self, rows: int) -> "Iterator[TracedEvents]":
-        """Yield so many events after one another."""
+        """Yield so many events after one another, those together in which the same was found: their spans, too."""
+        found = self.verdict if self.verdict is not None else self.error
+        order = np.arange(len(self)) if found is None else np.argsort(found, kind="stable")
         for at in range(0, len(self), rows):
-            piece = slice(at, at + rows)
+            piece = order[at : at + rows]
             yield replace(
                 self,
                 trace_ids=self.trace_ids[piece],
