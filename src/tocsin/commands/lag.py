@@ -99,7 +99,7 @@ def _watch(reader: "LagReader", seconds: float | None, seen: "Sequence[_See]") -
         try:
             lags = reader.read()
         except DeliveryError as error:
-            log.warning("%s", plain(str(error)))
+            log.warning("%s", error)
             continue
         for see in seen:
             see(now, lags)
