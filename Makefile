@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test test-all soak lint services bench clean wheel
+.PHONY: run test test-all coverage soak lint services bench clean wheel
 
 run: $(READY)  ## simulate a day of a Windows fleet, classify and store it, sum it up (embedded, no server)
 	$(BIN)/tocsin run

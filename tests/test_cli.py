@@ -21,7 +21,7 @@ from tests.windows_events import flat_lines
 
 _COMMANDS = (
     *("run", "produce", "classify", "store", "maintain", "scan", "report"),
-    *("stats", "topics", "lag", "query", "rules", "config"),
+    *("stats", "topics", "lag", "dead-letters", "query", "rules", "config"),
 )
 
 
@@ -268,7 +268,7 @@ def test_a_watch_that_is_interrupted_is_drawn_all_the_same(tmp_path: Path) -> No
     [
         (("--plot", "lag.png"), "--plot needs --watch"),
         (("--seconds", 3, "--csv", "lag.csv"), "--seconds, --csv needs --watch"),
-        (("--watch", "--plot", "lag.gif"), "ends in .png or .svg"),
+        (("--watch", "--plot", "lag.gif"), "must end in .png or .svg"),
         (("--watch", "--plot", "lag.png", "--csv", "lag.png"), "give each one of its own"),
     ],
 )

@@ -28,7 +28,7 @@ from tocsin.commands import (
 )
 from tocsin.commands.options import add_command
 from tocsin.errors import ConfigError, DeliveryError, RuleError
-from tocsin.plain import plain
+from tocsin.plain import PlainFormatter, plain
 from tocsin.supervisor import EXIT_AGAIN, EXIT_CONFIG, EXIT_INTERRUPTED
 
 EXIT_FAILED = 1
@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 problems, 2 settings refused, 75 try again, 130 stopped."""
     parser = _parser()
     parsed = parser.parse_args(arguments)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    _log_to_stderr()
     if not getattr(parsed, "supervised", False):  # until a command says otherwise, SIGTERM is what Ctrl-C is
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -94,6 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"{where}{error.strerror or error}")
         return EXIT_AGAIN if error.errno in (errno.ENOSPC, errno.EDQUOT) else EXIT_FAILED
     return code
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
 
 
 def _say(*problems: str) -> None:

@@ -1,9 +1,10 @@
 """Make text from logs harmless to a terminal: nothing in it can move the cursor, colour or reorder what is read."""
 
 import json
+import logging
 import re
 import sys
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,6 +35,16 @@ def counted(count: int, one: str, many: str = "") -> str:
 def plain_json(text: bytes) -> bytes:
     """Return JSON that is harmless to a terminal: unsafe characters are written as JSON's escapes."""
     return text if text.isascii() and b"\x7f" not in text else _UNSAFE.sub(_json_escape, text.decode()).encode()
+
+
+class PlainFormatter(logging.Formatter):
+    """Formats a log record as one line that is harmless to a terminal, whatever it quotes; of a traceback each line."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return plain(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802
+        return "\n".join(map(plain, super().formatException(ei).split("\n")))
 
 
 def _json_escape(match: re.Match[str]) -> str:

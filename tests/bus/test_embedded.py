@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.small_disk import small_disk_at
 from tocsin.bus.database import Database
 from tocsin.bus.embedded import FAILPOINTS, ConsumerSettings, EmbeddedBus
 from tocsin.errors import ConfigError, DeliveryError
@@ -383,13 +384,8 @@ def _assert_torn(folder: Path, wal: bytes, expected: int) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 48 MB."""
-    place = tmp_path / "small"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tocsin-test", place], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"needs the right to mount a small file system: {mounted.stderr.decode().strip()}")
-    yield place
-    subprocess.run(["umount", "--lazy", place], check=True)
+    with small_disk_at(tmp_path / "small", 48) as place:
+        yield place
 
 
 @pytest.mark.slow

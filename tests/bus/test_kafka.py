@@ -1,7 +1,9 @@
 """What only Kafka can do to a bus: fence, move partitions, remove what was not read, refuse."""
 
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -233,6 +235,48 @@ def test_more_copies_than_brokers_are_refused_with_the_setting(kafka: Cluster, t
 def test_a_broker_that_is_not_there_is_a_delivery_error_with_the_cause(tmp_path: Path) -> None:
     with pytest.raises(DeliveryError, match=r"does not answer: .*Connection refused"):
         KafkaBus(KafkaSettings("127.0.0.1:1", tmp_path / "kafka"))
+
+
+def test_a_broker_that_pauses_while_much_is_read_holds_nobody_up_who_has_read_some(
+    connect: Connect, kafka: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.bus.kafka.reader._ANSWER_SECONDS", 0.5)
+    bus = connect("many-fetches", fetch_message_max_bytes="50000", batch_size="50000", compression_type="none")
+    _append(bus, "out", *(b"%d" % number * 2_000 for number in range(10_000, 14_000)))
+    reader = bus._read()
+    consume = reader._consumer.consume
+    (node,) = kafka.nodes
+
+    def pausing(count: int, seconds: float) -> list[Any]:
+        messages: list[Any] = consume(count, seconds)
+        if messages and go_on.ident is None:
+            node.send(signal.SIGSTOP)
+            go_on.start()
+        return messages
+
+    go_on = threading.Timer(2.0, node.send, [signal.SIGCONT])
+    try:
+        with monkeypatch.context() as paused:
+            paused.setattr(reader, "_consumer", _Consumer(reader._consumer, pausing))
+            first = bus.read_from("out", 0, 0, 4_000)
+    finally:
+        go_on.join()
+    assert 0 < len(first) < 4_000
+    rest: list[Record] = []
+    while records := bus.read_from("out", 0, first[-1].offset + 1 + len(rest), 4_000):
+        rest += records
+    assert [record.value[:5] for record in first + rest] == [b"%d" % number for number in range(10_000, 14_000)]
+
+
+class _Consumer:
+    """A client's consumer, one call of which does something more."""
+
+    def __init__(self, consumer: Any, consume: Callable[[int, float], list[Any]]) -> None:
+        self._consumer = consumer
+        self.consume = consume
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
 
 
 def test_asking_for_the_lag_of_a_cluster_that_has_never_had_a_group_kills_nobody(tmp_path: Path) -> None:

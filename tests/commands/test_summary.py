@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from tocsin.commands.summary import _speed
+from tocsin.commands.summary import _attacks, _speed
 from tocsin.pipeline.progress import Progress
 from tocsin.pipeline.run import RunOutcome
-from tocsin.pipeline.summary import StageCost
+from tocsin.pipeline.summary import AttackStep, StageCost
 
 _DONE = RunOutcome(
     was_stopped=False,
@@ -52,3 +52,11 @@ def test_a_run_that_measured_nothing_has_no_heading_for_speed(capsys: pytest.Cap
     stopped = dataclasses.replace(_DONE, was_stopped=True, latency_seconds={50: None, 99: None})
     assert said(capsys, stopped) == []
     assert said(capsys, dataclasses.replace(_DONE, new_events=0, latency_seconds={})) == []
+
+
+def test_labels_that_anybody_wrote_do_nothing_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "\x1b]0;owned\x07"
+    _attacks([AttackStep(hostile, hostile, 1, hostile, hostile, "event", False, False, True)])
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert out.count(r"\x1b]0;owned\x07") == 4

@@ -1,6 +1,5 @@
 """A full disk under everything: the stages wait, say so, and go on when there is room."""
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.command import start_tocsin
 from tests.ledger import Ledger, records_of_files
+from tests.small_disk import small_disk_at
 from tests.windows_events import flat_lines
 
 pytestmark = pytest.mark.slow
@@ -19,13 +19,8 @@ _EVENTS = 120_000
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 24 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("mounting a small disk needs root")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with small_disk_at(tmp_path / "disk", 24) as folder:
+        yield folder
 
 
 def test_a_full_disk_stops_nothing_for_good_and_loses_nothing(tmp_path: Path, small_disk: Path) -> None:

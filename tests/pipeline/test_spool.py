@@ -1,15 +1,18 @@
 """A live stream goes on while the bus is away: it is kept on disk, and goes over in order, each record once."""
 
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from tests.command import tocsin
 from tests.kafka.broker import Cluster
+from tests.small_disk import small_disk_at
 from tests.windows_events import flat_lines
 
 from tocsin.bus.embedded import EmbeddedBus
@@ -91,6 +94,93 @@ class TestSpool(_Clock):
         entry.close()
         assert told[-1].dropped == 6
         assert waiting(tmp_path) == 1
+
+    def test_a_disk_with_little_room_left_lets_the_stream_wait_even_where_it_may_drop(self, tmp_path: Path) -> None:
+        told: list[Spooled] = []
+        entry = self.entry(tmp_path, told, is_dropping=True, spare_bytes=1 << 62)
+        with pytest.raises(DeliveryError, match=r"the disk of .* is full"):
+            entry.commit({RAW_EVENTS: [Record(b"kept in the pipe")]}, Batch())
+        entry.close()
+        assert waiting(tmp_path) == 0
+
+    def test_what_cannot_be_removed_yet_stops_nothing_until_all_went_over(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        entry = self.entry(tmp_path, [])
+        source = SpoolSource(tmp_path, {}, lambda: True)
+
+        def fail(_: int) -> int:
+            raise DeliveryError("database or disk is full")
+
+        with monkeypatch.context() as full:
+            full.setattr(source._bus, "retain", fail)
+            for number in range(3):
+                entry.commit({RAW_EVENTS: [Record(b"%d" % number)]}, Batch())
+                batch = source.read()
+                assert batch is not None
+                assert [record.value for record in batch.records] == [b"%d" % number]
+            with pytest.raises(DeliveryError, match="is full"):
+                source.read()
+        assert source.read() is None
+        source.close()
+        entry.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk_at(tmp_path / "disk", 48) as folder:
+        yield folder
+
+
+def _filled(entry: SpoolEntry) -> int:
+    """Commit until there is no room; return how many records were kept."""
+    records = 0
+    with pytest.raises(DeliveryError, match="is full"):
+        while True:
+            entry.commit({RAW_EVENTS: [Record(os.urandom(1500)) for _ in range(500)]}, Batch())
+            records += 500
+    return records
+
+
+def _drained(source: SpoolSource) -> int:
+    """Return how many records go over until all of them did."""
+    records = 0
+    while batch := source.read():
+        records += len(batch.records)
+    return records
+
+
+@pytest.mark.slow
+class TestFullDisk(_Clock):
+    def test_a_spool_that_fills_its_disk_is_drained_and_has_room_again(self, small_disk: Path) -> None:
+        folder = small_disk / "spool"
+        entry = SpoolEntry(folder, SpoolSettings(spare_bytes=20 << 20), _NoStream(), lambda _: None)
+        for _ in range(3):
+            assert _filled(entry) > 5_000
+            source = SpoolSource(folder, {}, lambda: True)
+            assert _drained(source) > 5_000
+            source.close()
+        entry.close()
+
+    def test_what_waits_goes_over_though_others_have_filled_the_disk(self, small_disk: Path) -> None:
+        folder = small_disk / "spool"
+        entry = SpoolEntry(folder, SpoolSettings(spare_bytes=20 << 20), _NoStream(), lambda _: None)
+        kept = _filled(entry)
+        filler = small_disk / "filler"
+        with filler.open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(b"\0" * 65_536)
+        source = SpoolSource(folder, {}, lambda: True)
+        records = 0
+        while records < kept:
+            batch = source.read()
+            assert batch is not None
+            records += len(batch.records)
+        filler.unlink()
+        assert source.read() is None
+        source.close()
+        entry.close()
+        assert waiting(folder) == 0
 
 
 def _bus(cluster: Cluster, folder: Path) -> KafkaBus:

@@ -27,7 +27,9 @@ class Leftovers(threading.Thread):
             with suppress(psutil.NoSuchProcess):
                 known |= {child.pid: child.create_time() for child in ours.children(recursive=True)}
             known = {pid: since for pid, since in known.items() if _is(pid, since)}
-            self._path.write_text(json.dumps(known))
+            partial = self._path.with_suffix(".partial")
+            partial.write_text(json.dumps(known))
+            partial.replace(self._path)
             pause.wait(_LOOK_SECONDS)
 
 

@@ -36,9 +36,9 @@ KINDS: Mapping[str, Kind] = {
     "term": Kind(20, "SIGTERM of each stage", STAGES, 3.0),
     "failpoint": Kind(10, "deaths at each fail point", tuple(f"{s}:{p}" for s, p in POINTS), 5.5),
     "broker-kill": Kind(30, "kill -9 of a broker, which is started again", seconds=15.0),
-    "broker-pause": Kind(10, "pauses of a broker (--broker-pause seconds each)", seconds=37.0),
+    "broker-pause": Kind(10, "pauses of a broker (--broker-pause-seconds each)", seconds=37.0),
     "stage-pause": Kind(
-        5, "pauses of a stage (--stage-pause seconds each)", ("classify", "store", "produce"), 80.0, is_spread=True
+        5, "pauses of a stage (--stage-pause-seconds each)", ("classify", "store", "produce"), 80.0, is_spread=True
     ),
     "rebalance": Kind(100, "rebalances", seconds=30.0, unit=REBALANCES),
     "full-disk": Kind(10, "full disks under the store", seconds=15.0, in_own_round=True),

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tocsin.commands.options import add_places, config_of, new_file, seconds
+from tocsin.commands.options import add_places, config_of, new_file, picture, seconds
 from tocsin.commands.output import refuse_overwriting
 from tocsin.errors import ConfigError, DeliveryError
 from tocsin.plain import plain
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON array; with --watch one a line")
     parser.add_argument("--watch", action="store_true", help="go on, a look every two seconds, until Ctrl-C")
     parser.add_argument("--seconds", type=seconds, metavar="N", help="with --watch: end after so long")
-    parser.add_argument("--plot", type=new_file, metavar="FILE", help="with --watch: draw it at the end, .png or .svg")
+    parser.add_argument("--plot", type=picture, metavar="FILE", help="with --watch: draw it at the end, .png or .svg")
     parser.add_argument("--csv", type=new_file, metavar="FILE", help="with --watch: write each look to this file")
 
 
@@ -86,8 +86,6 @@ def _refuse_without_effect(parsed: argparse.Namespace) -> None:
     if given and not parsed.watch:
         raise ConfigError(f"{', '.join(f'--{flag}' for flag in given)} needs --watch")
     refuse_overwriting({"--plot": parsed.plot, "--csv": parsed.csv}, ())
-    if parsed.plot and parsed.plot.suffix.lower() not in (".png", ".svg"):
-        raise ConfigError(f"cannot draw `{parsed.plot}`: give a name that ends in .png or .svg")
 
 
 def _watch(reader: "LagReader", seconds: float | None, seen: "Sequence[_See]") -> None:
@@ -101,7 +99,7 @@ def _watch(reader: "LagReader", seconds: float | None, seen: "Sequence[_See]") -
         try:
             lags = reader.read()
         except DeliveryError as error:
-            log.warning("%s", plain(str(error)))
+            log.warning("%s", error)
             continue
         for see in seen:
             see(now, lags)

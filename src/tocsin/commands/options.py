@@ -3,10 +3,12 @@
 import argparse
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tocsin.config import SETTINGS, Config, load_config
+from tocsin.errors import ConfigError
 
 _SETTINGS = {setting.key: setting for setting in SETTINGS}
 
@@ -80,6 +82,12 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     add_setting(parser, "--timezone", "classify.timezone", "ZONE")
 
 
+def add_span(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add --since and --until; `refuse_empty_span` is for what they say. `what`: that has a time."""
+    parser.add_argument("--since", type=time, metavar="TIME", help=f"{what} from then on (UTC)")
+    parser.add_argument("--until", type=time, metavar="TIME", help=f"{what} before then (UTC)")
+
+
 def add_metrics(parser: argparse.ArgumentParser) -> None:
     """Add where a stage can be looked at."""
     add_setting(parser, "--metrics", "metrics.listen", "HOST:PORT")
@@ -110,12 +118,36 @@ def new_file(text: str) -> Path:
     return file
 
 
+def picture(text: str) -> Path:
+    """Read the path of a picture to write, before any work is done for it, for argparse."""
+    file = new_file(text)
+    if file.suffix.lower() not in (".png", ".svg"):
+        raise argparse.ArgumentTypeError(f"`{file.name}` must end in .png or .svg")
+    return file
+
+
+def time(text: str) -> datetime:
+    """Read a time such as 2026-01-12 or 2026-01-12T06:00:00Z, for argparse."""
+    try:
+        moment = datetime.fromisoformat(text)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        reason = f"`{text}` is not a time such as 2026-01-12 or 2026-01-12T06:00:00Z"
+        raise argparse.ArgumentTypeError(reason) from error
+
+
 def seconds(text: str) -> float:
     """Read a number of seconds, 0 or more; argparse shows the name of this function in its error."""
     number = float(text)
     if not 0 <= number < float("inf"):
         raise ValueError
     return number
+
+
+def refuse_empty_span(parsed: argparse.Namespace) -> None:
+    """Refuse a span of time in which no event can lie."""
+    if parsed.since and parsed.until and parsed.since >= parsed.until:
+        raise ConfigError(f"--until {parsed.until.isoformat()} is not after --since {parsed.since.isoformat()}")
 
 
 def config_of(parsed: argparse.Namespace) -> Config:

@@ -12,11 +12,12 @@ from tocsin.commands.options import (
     add_preparation,
     add_reading,
     add_setting,
+    add_span,
     add_tuning,
     config_of,
     new_file,
+    refuse_empty_span,
 )
-from tocsin.commands.stats import refuse_empty_span, time
 from tocsin.config import DEFAULT_FILE, Config
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
@@ -39,8 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=new_file, metavar="FILE", help="the page (default: report.html in the data directory)"
     )
-    parser.add_argument("--since", type=time, metavar="TIME", help="events from then on (UTC)")
-    parser.add_argument("--until", type=time, metavar="TIME", help="events before then (UTC)")
+    add_span(parser, "events")
     parser.add_argument("--host", metavar="HOST", help="events of one host")
     parser.add_argument("--min-level", choices=LEVELS, metavar="LEVEL", help="alerts of that level or above")
     add_setting(parser, "--rules", "classify.rules")

@@ -4,11 +4,8 @@ Prints the figures as a table, and writes the picture."""
 
 import argparse
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
 
-from tocsin.commands.options import add_places, config_of, new_file
-from tocsin.errors import ConfigError
+from tocsin.commands.options import add_places, add_span, config_of, new_file, picture, refuse_empty_span
 from tocsin.plain import console_of_stdout, plain_json
 from tocsin.verdict import LEVELS
 
@@ -31,38 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="picture, .png or .svg (default: statistics.png in the data directory, of the whole store only)",
     )
-    parser.add_argument("--since", type=time, metavar="TIME", help="events from then on (UTC)")
-    parser.add_argument("--until", type=time, metavar="TIME", help="events before then (UTC)")
+    add_span(parser, "events")
     parser.add_argument("--host", metavar="HOST", help="events of one host")
     parser.add_argument("--min-level", choices=LEVELS, metavar="LEVEL", help="alerts of that level or above")
     parser.add_argument("--navigator", type=new_file, metavar="FILE", help="layer of what fired, for ATT&CK Navigator")
     parser.add_argument(
         "--json", action="store_true", help="print one JSON object instead of tables; draw only with --output"
     )
-
-
-def picture(text: str) -> Path:
-    """Read the path of a picture to write, before any work is done for it, for argparse."""
-    file = new_file(text)
-    if file.suffix.lower() not in (".png", ".svg"):
-        raise argparse.ArgumentTypeError(f"`{file.name}` must end in .png or .svg")
-    return file
-
-
-def time(text: str) -> datetime:
-    """Read a time such as 2026-01-12 or 2026-01-12T06:00:00Z, for argparse."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
-        reason = f"`{text}` is not a time such as 2026-01-12 or 2026-01-12T06:00:00Z"
-        raise argparse.ArgumentTypeError(reason) from error
-
-
-def refuse_empty_span(parsed: argparse.Namespace) -> None:
-    """Refuse a span of time in which no event can lie."""
-    if parsed.since and parsed.until and parsed.since >= parsed.until:
-        raise ConfigError(f"--until {parsed.until.isoformat()} is not after --since {parsed.since.isoformat()}")
 
 
 def main(parsed: argparse.Namespace) -> int:

@@ -105,14 +105,14 @@ def _attacks(steps: Sequence[AttackStep]) -> None:
     attacks["all"] = sum(attacks.values(), Counter())
     for name, outcomes in attacks.items():
         counts = "".join(f" {outcomes[word]:{len(word) + 3},}" for word in words)
-        print(f"  {name:42} {outcomes.total():7,}{counts}")
+        print(f"  {plain(name):42} {outcomes.total():7,}{counts}")
     missed = Counter(
         f"missed: {step.scenario}, step {step.step}, {step.title} [{step.technique}]"
         for step in steps
         if step.outcome == MISSED
     )
     for sentence, times in missed.items():
-        print(f"  {sentence}" + (f" ({times} times)" if times > 1 else ""))
+        print(f"  {plain(sentence)}" + (f" ({times} times)" if times > 1 else ""))
 
 
 def _unlabelled(counts: Mapping[str, int]) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from tocsin.config import Config
 from tocsin.errors import DeliveryError
 from tocsin.event import LABELS
 from tocsin.pipeline.topology import existing_bus, has_bus
+from tocsin.plain import counted
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +26,7 @@ class Label(msgspec.Struct, frozen=True):
     """One event that is part of a simulated attack."""
 
     event_id: str
-    time: str
+    time: str  # of the event, ISO 8601 with a zone
     host: str
     scenario: str
     run: str  # which playing of the scenario, in which simulation
@@ -33,6 +35,9 @@ class Label(msgspec.Struct, frozen=True):
     tactic: str
     technique: str
     detectable: str  # "event", or "correlation": no single event shows it
+
+
+_DECODER = msgspec.json.Decoder(Label)
 
 
 class Played(Protocol):
@@ -65,13 +70,28 @@ def names_of(labels: Sequence[Label]) -> Callable[[Played], str]:
 
 
 def read_labels(bus: Bus) -> Iterator[Label]:
-    """Yield all labels, in the order in which their events were produced."""
-    decoder = msgspec.json.Decoder(Label)
+    """Yield all labels, in the order in which their events were produced; what is none, which anybody may have written
+    on a shared bus, is passed over and counted."""
+    others = 0
     for partition, (offset, end) in bus.ends(LABELS).items():
         while offset < end and (records := bus.read_from(LABELS, partition, offset, _READ_AT_ONCE)):
             for record in records:
-                yield decoder.decode(record.value)
                 offset = record.offset + 1
+                label = _label_of(record.value)
+                if label:
+                    yield label
+                else:
+                    others += 1
+    if others:
+        log.warning("`%s`: passed over %s that no `tocsin produce` wrote.", LABELS, counted(others, "record"))
+
+
+def _label_of(value: bytes) -> Label | None:
+    try:
+        label = _DECODER.decode(value)
+        return label if datetime.fromisoformat(label.time).tzinfo else None
+    except ValueError:  # of msgspec, too
+        return None
 
 
 def keep_labels(bus: Bus, config: Config) -> None:

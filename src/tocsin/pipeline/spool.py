@@ -5,6 +5,7 @@ far it went over is committed on the bus with the records, so that a kill loses 
 """
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -24,8 +25,8 @@ _INPUT = "spool:"  # before a topic's name: where the bus keeps how far it went 
 _KEPT_SECONDS = 1
 _LOOK_SECONDS = 0.5
 _SAY_SECONDS = 30.0
-_TELL_SECONDS = 10.0  # a spool that holds records so old is filling: the bus is away, or too slow
-_AT_ONCE = 5_000
+_OLD_SECONDS = 10.0  # a spool that holds records so old is filling: the bus is away, or too slow
+_AT_ONCE = 5_000  # records of a batch for the bus
 _IDLE_SECONDS = 0.05
 
 
@@ -35,6 +36,7 @@ class SpoolSettings:
 
     max_bytes: int = 1 << 30  # of what has not gone over, compressed
     is_dropping: bool = False  # when full: drop what comes, rather than let the stream wait
+    spare_bytes: int = 64 << 20  # of its disk, which stay free: what went over can be removed only by writing
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,9 @@ class SpoolEntry:
     """The stream's end: a source that is looked at as it is read, and a committer that keeps what was read."""
 
     def __init__(self, folder: Path, settings: SpoolSettings, source: Source, tell: Callable[[Spooled], None]) -> None:
-        """`tell` is told what the spool holds, twice a second."""
+        """`tell` is told what the spool holds, up to twice a second, and of each batch that is dropped."""
         self._bus = _opened(folder)
+        self._folder = folder
         self._settings = settings
         self._source = source
         self._tell = tell
@@ -86,8 +89,9 @@ class SpoolEntry:
         self._bus.close()
 
     def commit(self, outputs: Outputs, batch: Batch) -> None:
-        """Keep it. Raises DeliveryError where the spool is full, or the disk is: then the stream waits."""
+        """Keep it. Raises DeliveryError where the spool is full, or the disk nearly is: then the stream waits."""
         self._look()
+        self._check_disk()
         if self._spooled.bytes < self._settings.max_bytes:
             self._committer.commit(outputs, batch)
             return
@@ -98,6 +102,14 @@ class SpoolEntry:
         self._spooled = replace(self._spooled, dropped=dropped)
         self._tell(self._spooled)
         self._say("%s; %s records were dropped so far.", limit, f"{dropped:,}")
+
+    def _check_disk(self) -> None:
+        free, spare = shutil.disk_usage(self._folder).free, self._settings.spare_bytes
+        if free < spare:
+            raise DeliveryError(
+                f"the disk of `{self._folder}` is full: {free:,} bytes are free, and the spool leaves {spare:,} for"
+                " removing what the bus has taken; the stream waits: free some space"
+            )
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -112,7 +124,7 @@ class SpoolEntry:
             self._spooled.dropped,
         )
         self._tell(self._spooled)
-        if self._spooled.oldest_seconds > _TELL_SECONDS:
+        if self._spooled.oldest_seconds > _OLD_SECONDS:
             self._say(
                 "%s records wait in the spool (%s bytes).", f"{self._spooled.records:,}", f"{self._spooled.bytes:,}"
             )
@@ -146,7 +158,11 @@ class SpoolSource:
         is_over = self._is_stream_over()  # asked first: what came before its end is then found
         found = {topic: self._bus.read_from(topic, 0, self._next[topic], _AT_ONCE) for topic in _TOPICS}
         is_drained = not any(found.values())
-        self._remove(went_over, at_once=is_over and is_drained)
+        try:
+            self._remove(went_over, at_once=is_over and is_drained)
+        except DeliveryError:  # such as a full disk: what waits can go over all the same, and is removed later
+            if is_drained:
+                raise
         if is_drained:
             if is_over:
                 return None

@@ -40,9 +40,9 @@ class Throttle:
             return batch
         began = self._monotonic()
         self._wait(self._due - began, self._is_stopped)
-        waited = self._monotonic() - began
-        self._due = max(self._due, self._monotonic()) + len(batch.records) / self._rate
-        return replace(batch, waited_seconds=batch.waited_seconds + waited)
+        now = self._monotonic()
+        self._due = max(self._due, now) + len(batch.records) / self._rate
+        return replace(batch, waited_seconds=batch.waited_seconds + now - began)
 
     def close(self) -> None:
         self._source.close()

@@ -119,9 +119,11 @@ class KafkaBus:
         return self._client.retried(lambda: self._committed(group, is_settled=True))
 
     def _committed(self, group: str, is_settled: bool) -> dict[tuple[str, int], int]:
-        topics = self._topics_of.get(group) or [name for name in self._client.refresh_topics() if name[:2] != "__"]
-        places = chain.from_iterable(map(self._client.places_of, topics))
-        return self._group_offsets.of(_PREFIX + group, list(places), is_settled)
+        topics = self._topics_of.get(group) or [
+            name for name in self._client.refresh_topics() if not name.startswith("__")
+        ]
+        places = list(chain.from_iterable(map(self._client.places_of, topics)))
+        return self._group_offsets.of(_PREFIX + group, places, is_settled)
 
     def settle(self, topic: str) -> None:
         """Wait until every transaction that has written to the topic up to now has ended. Raises DeliveryError."""

@@ -1,7 +1,5 @@
 """Where groups are, asked without joining them."""
 
-from collections.abc import Sequence
-
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tocsin.bus.kafka.client import Client
@@ -26,22 +24,21 @@ class GroupOffsets:
             asker.close()
         self._askers.clear()
 
-    def of(self, group: str, places: Sequence[TopicPartition], is_settled: bool) -> dict[tuple[str, int], int]:
+    def of(self, group: str, places: list[TopicPartition], is_settled: bool) -> dict[tuple[str, int], int]:
         """Return the next offset that the group will read, where it has committed one.
 
         `is_settled`: once every commit is decided. Raises ConfigError, DeliveryError.
         """
         if not places:
             return {}
-        doing = f"asking where group `{group}` is"
         try:
-            answers = self._asker(group, is_settled).committed(list(places), _ANSWER_SECONDS)
+            answers = self._asker(group, is_settled).committed(places, _ANSWER_SECONDS)
             failed = next((place.error for place in answers if place.error), None)
             if failed:
                 raise KafkaException(failed)
         except KafkaException as error:
             self._askers.pop((group, is_settled)).close()  # who knew a broker that has gone may not find the new one
-            self._client.complaints.raise_as_ours(error_of(error), doing)
+            self._client.complaints.raise_as_ours(error_of(error), f"asking where group `{group}` is")
         return {(place.topic, place.partition): place.offset for place in answers if place.offset >= 0}
 
     def _asker(self, group: str, is_settled: bool) -> Consumer:

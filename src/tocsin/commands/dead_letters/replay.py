@@ -56,8 +56,8 @@ def main(parsed: argparse.Namespace) -> int:
     return 0
 
 
-def _is_agreed(count: int) -> bool:
+def _is_agreed(records: int) -> bool:
     if not sys.stdin.isatty():
-        raise ConfigError(f"this would put back {counted(count, 'record')}; --yes says that you mean it")
-    answer = input(f"Put {counted(count, 'record')} back on the topic they came from? [y/N] ")
+        raise ConfigError(f"this would put back {counted(records, 'record')}; --yes says that you mean it")
+    answer = input(f"Put {counted(records, 'record')} back on the topic they came from? [y/N] ")
     return answer.strip().lower() in ("y", "yes")

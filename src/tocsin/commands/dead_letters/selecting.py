@@ -3,8 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
-from tocsin.commands.options import add_places
-from tocsin.commands.stats import refuse_empty_span, time
+from tocsin.commands.options import add_places, add_span, refuse_empty_span
 
 if TYPE_CHECKING:
     from tocsin.pipeline.dead_letters import Selection
@@ -14,8 +13,7 @@ def add_selection(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("places", nargs="*", metavar="PLACE", help="partition/offset, as `list` shows (default: all)")
     parser.add_argument("--reason", default="", metavar="CODE", help="those of this reason, such as not_json")
     parser.add_argument("--stage", choices=("produce", "classify", "store"), default="", help="those of this stage")
-    parser.add_argument("--since", type=time, metavar="TIME", help="those that became dead letters from then on (UTC)")
-    parser.add_argument("--until", type=time, metavar="TIME", help="those before then (UTC)")
+    add_span(parser, "those that became dead letters")
     add_places(parser)
 
 
