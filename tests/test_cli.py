@@ -21,7 +21,7 @@ from tests.windows_events import flat_lines
 
 _COMMANDS = (
     *("run", "produce", "classify", "store", "maintain", "scan", "report"),
-    *("stats", "topics", "lag", "query", "rules", "config"),
+    *("stats", "topics", "lag", "trace", "query", "rules", "config"),
 )
 
 

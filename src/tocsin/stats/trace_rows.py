@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from tocsin.plain import counted
 from tocsin.stats.durations import short_duration
@@ -61,6 +62,7 @@ class Row:
 
     span: Span
     depth: int  # 0: beside the root; one more for each span that it lies within
+    stage: int  # by number: what is sent on, and what has no parent, begins another one
     gap: Gap | None = None  # before it
     disagreement: Disagreement | None = None
     remark: str = ""  # what else is odd about it
@@ -127,26 +129,32 @@ def _rows(spans: Sequence[Span]) -> Iterator[Row]:
         else:
             children[parent].append(number)
     seen: set[int] = set()
+    stages = count()
     for top in [*tops, *range(len(spans))]:  # what no top leads to has parents in a circle
-        waiting = [(top, -1, 0)]
+        waiting: list[tuple[int, Span | None, int, int]] = [(top, None, 0, -1)]
         while waiting:
-            number, parent, depth = waiting.pop()
+            number, cause, depth, stage = waiting.pop()
             if number in seen:
                 continue
             seen.add(number)
-            row = _row(spans[number], spans[parent] if parent >= 0 else None, depth, numbers)
+            span = spans[number]
+            row = _row(span, cause, depth, next(stages) if cause is None or _is_sent(cause, span) else stage, numbers)
             yield row
-            waiting += [(child, number, row.depth) for child in reversed(children[number])]
+            waiting += [(child, span, row.depth, row.stage) for child in reversed(children[number])]
 
 
-def _row(span: Span, parent: Span | None, depth: int, numbers: Mapping[bytes, int]) -> Row:
+def _row(span: Span, parent: Span | None, depth: int, stage: int, numbers: Mapping[bytes, int]) -> Row:
     if parent is None:
-        return Row(span, 0, remark=_parent_remark(span, numbers))
+        return Row(span, 0, stage, remark=_parent_remark(span, numbers))
     wrong_ns = _before_ns(parent, span)
     if wrong_ns > 0:
-        return Row(span, depth, disagreement=Disagreement(parent, span, wrong_ns), remark=_end_remark(span))
+        return Row(span, depth, stage, disagreement=Disagreement(parent, span, wrong_ns), remark=_end_remark(span))
     is_within = span.start_ns < parent.end_ns
-    return Row(span, depth + is_within, _gap(parent, span), remark=_end_remark(span))
+    return Row(span, depth + is_within, stage, _gap(parent, span), remark=_end_remark(span))
+
+
+def _is_sent(parent: Span, child: Span) -> bool:
+    return parent.kind == PRODUCER and child.kind == CONSUMER
 
 
 def _parent_remark(span: Span, numbers: Mapping[bytes, int]) -> str:
@@ -161,12 +169,11 @@ def _end_remark(span: Span) -> str:
 
 def _before_ns(parent: Span, child: Span) -> int:
     """Return by how much a child starts too early: what was sent is received later, and nothing before its cause."""
-    is_sent = parent.kind == PRODUCER and child.kind == CONSUMER
-    return (parent.end_ns if is_sent else parent.start_ns) - child.start_ns
+    return (parent.end_ns if _is_sent(parent, child) else parent.start_ns) - child.start_ns
 
 
 def _gap(parent: Span, child: Span) -> Gap | None:
-    if parent.kind == PRODUCER and child.kind == CONSUMER:
+    if _is_sent(parent, child):
         is_kafka = parent.attributes.get("messaging.system") == "kafka"
         return Gap("in Kafka" if is_kafka else "on the bus", parent, child)
     return Gap("waiting", parent, child) if child.start_ns - parent.end_ns > _WAITING_NS else None

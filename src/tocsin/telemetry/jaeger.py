@@ -156,9 +156,9 @@ def _reason(error: Exception) -> str:
     """Return what lies under the layers of an error of `requests`: `Connection refused`."""
     reason: object = error
     while isinstance(reason, Exception):
-        inner = getattr(reason, "reason", None) or (reason.args[0] if reason.args else None)
-        if not isinstance(inner, Exception):
+        causes = [cause for cause in (getattr(reason, "reason", None), *reason.args) if isinstance(cause, Exception)]
+        if not causes:
             break
-        reason = inner
+        reason = causes[0]
     said = str(reason).rpartition(": ")[2] or type(reason).__name__
     return plain(_ERRNO.sub("", said), 200)

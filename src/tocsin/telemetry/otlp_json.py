@@ -13,8 +13,7 @@ import msgspec
 from tocsin.errors import DecodeError
 from tocsin.telemetry.spans import Resource, Span, Value
 
-_Unsigned: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=1 << 64)]
-_Signed: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 63), lt=1 << 63)]
+_Unsigned: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 
 _ERROR = 2  # StatusCode
 _KINDS = range(1, 6)
@@ -25,7 +24,7 @@ _NESTED_LEVELS = 32
 class _Any(msgspec.Struct, rename="camel"):
     string_value: str | None = None
     bool_value: bool | None = None
-    int_value: _Signed | None = None
+    int_value: int | None = None
     double_value: float | None = None
     bytes_value: str | None = None  # base64
     array_value: "_Array | None" = None
@@ -99,8 +98,8 @@ def _span(span: _Span, resource: Resource) -> Span:
         trace_id=_id(span.trace_id, 16),
         span_id=_id(span.span_id, 8),
         name=span.name,
-        start_ns=span.start_time_unix_nano,
-        end_ns=span.end_time_unix_nano,
+        start_ns=_time(span.start_time_unix_nano),
+        end_ns=_time(span.end_time_unix_nano),
         resource=resource,
         parent_id=_parent(span.parent_span_id),
         kind=span.kind if span.kind in _KINDS else 0,
@@ -119,6 +118,12 @@ def _id(text: str, size: int) -> bytes:
     if len(text) != 2 * size or not _HEX.fullmatch(text):
         raise DecodeError("not_otlp", f"`{text[:80]}` is no id of {2 * size} hex digits")
     return bytes.fromhex(text)
+
+
+def _time(ns: int) -> int:
+    if ns >> 64:
+        raise DecodeError("not_otlp", "a time has more than 64 bits")
+    return ns
 
 
 def _parent(text: str) -> bytes:
