@@ -21,7 +21,7 @@ def test_ids_are_in_hex_and_times_in_nanoseconds_and_iso() -> None:
         "name": "produce_event",
         "kind": "producer",
         "service": "tocsin-produce",
-        "instance": "ws-017-0",
+        "instance": "produce-0",
         "host": "ws-017",
         "version": "0.1.0",
         "start": "2026-01-12T06:00:00.000123000Z",

@@ -145,9 +145,9 @@ def test_a_span_that_ends_before_it_starts_is_said() -> None:
     assert _remarks(spans) == ["it ends before it starts"]
 
 
-def test_host_rule_and_level_are_taken_from_whichever_span_has_them() -> None:
+def test_rule_level_and_technique_are_taken_from_whichever_span_has_them() -> None:
     assert trace_of(trace_spans()).facts == {
-        "host": "ws-017.corp.example", "rule": "Archive With Password", "level": "medium",
+        "rule": "Archive With Password", "level": "medium", "technique": "T1560.001, T1005",
     }  # fmt: skip
     assert trace_of(trace_spans()[:2]).facts == {}
 

@@ -32,22 +32,22 @@ def test_a_trace_on_eighty_columns() -> None:
     assert _lines(trace_spans()) == [
         "Event 5f0c1e9a7b3d4286a1c04e8f92d7b635",
         "2.29 s from 2026-01-12 06:00:00.000123 UTC · 8 spans of 3 services",
-        "host  ws-017.corp.example",
-        "rule  Archive With Password",
-        "level medium",
+        "rule      Archive With Password",
+        "level     medium",
+        "technique T1560.001, T1005",
         "",
         "                                            0                             2.29 s",
-        "produce_event   produce ws-017-0     1.9 ms ▏",
+        "produce_event   produce-0@ws-017     1.9 ms ▏",
         "  in Kafka                            1.2 s ···················",
-        "consume_event   classify node-a-1    500 µs                   ▏",
-        "normalize_event classify node-a-1     50 µs                   ▏",
-        "classify_event  classify node-a-1    120 µs                   ▏",
+        "consume_event   classify-1@node-a    500 µs                   ▏",
+        "normalize_event classify-1@node-a     50 µs                   ▏",
+        "classify_event  classify-1@node-a    120 µs                   ▏",
         "  waiting                           3.43 ms                   ·",
-        "publish_event   classify node-a-1     15 ms                   ▎",
+        "publish_event   classify-1@node-a     15 ms                   ▎",
         "  in Kafka                           1.04 s                    ················",
-        "store_event     store node-b-0        32 ms                                    ▌",
-        "  write_csv     store node-b-0         5 ms                                    ▏",
-        "  write_parquet store node-b-0        24 ms                                    ▍",
+        "store_event     store-0@node-b        32 ms                                    ▌",
+        "  write_csv     store-0@node-b         5 ms                                    ▏",
+        "  write_parquet store-0@node-b        24 ms                                    ▍",
     ]
 
 
@@ -56,22 +56,22 @@ def test_a_trace_on_forty_columns_names_each_process_above_its_spans() -> None:
         "Event 5f0c1e9a7b3d4286a1c04e8f92d7b635",
         "2.29 s from 2026-01-12 06:00:00.000123",
         "UTC · 8 spans of 3 services",
-        "host  ws-017.corp.example",
-        "rule  Archive With Password",
-        "level medium",
+        "rule      Archive With Password",
+        "level     medium",
+        "technique T1560.001, T1005",
         "",
         "                          0       2.29 s",
-        "produce ws-017-0",
+        "produce-0@ws-017",
         "produce_event      1.9 ms ▏",
         "  in Kafka          1.2 s ·······",
-        "classify node-a-1",
+        "classify-1@node-a",
         "consume_event      500 µs        ▏",
         "normalize_event     50 µs        ▏",
         "classify_event     120 µs        ▏",
         "  waiting         3.43 ms        ·",
         "publish_event       15 ms        ▏",
         "  in Kafka         1.04 s        ·······",
-        "store node-b-0",
+        "store-0@node-b",
         "store_event         32 ms              ▎",
         "  write_csv          5 ms              ▏",
         "  write_parquet     24 ms              ▏",
@@ -97,14 +97,14 @@ def test_what_is_odd_stands_at_the_span_and_the_whole_at_the_end() -> None:
         "  error: no leader for partition 3",
         "  link to span 0202020202020202",
         "! clocks disagree by 3 ms: produce on ws-017, classify on node-a",
-        "consume_event   classify node-a-1    500 µs ▏",
+        "consume_event   classify-1@node-a    500 µs ▏",
     ]
     assert lines[-7:] == [
-        "store_event     store node-b-0        32 ms                                    ▌",
+        "store_event     store-0@node-b        32 ms                                    ▌",
         "! its parent 0707070707070707 is not in the trace",
         "  link to span 0202020202020202 of trace 01010101010101010101010101010101",
-        "  write_csv     store node-b-0         5 ms                                    ▏",
-        "  write_parquet store node-b-0        24 ms                                    ▍",
+        "  write_csv     store-0@node-b         5 ms                                    ▏",
+        "  write_parquet store-0@node-b        24 ms                                    ▍",
         "",
         "! 1 parent not in the trace: it may still come, or it was lost on the way",
     ]
@@ -119,7 +119,12 @@ def test_an_error_is_red_on_a_terminal_and_nothing_is_coloured_elsewhere() -> No
 
 def _hostile() -> list[Span]:
     resource = Resource(_HOSTILE, _HOSTILE, _HOSTILE, _HOSTILE)
-    attributes = {"tocsin.host": _HOSTILE, "tocsin.rule": (_HOSTILE,), "level": _HOSTILE, "messaging.system": _HOSTILE}
+    attributes = {
+        "host.name": _HOSTILE,
+        "rule.name": (_HOSTILE,),
+        "tocsin.level": _HOSTILE,
+        "messaging.system": _HOSTILE,
+    }
     spans = [replace(span, name=_HOSTILE, resource=resource, attributes=attributes) for span in trace_spans()]
     spans[0] = replace(spans[0], error=_HOSTILE)
     spans[1] = replace(spans[1], start_ns=spans[0].start_ns)

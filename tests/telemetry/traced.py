@@ -12,14 +12,14 @@ START_NS = 1_768_197_600_000_123_000  # 2026-01-12 06:00:00.000123 UTC
 US = 1000
 MS = 1_000_000
 
-PRODUCE = Resource("tocsin-produce", "ws-017-0", "ws-017", "0.1.0")
-CLASSIFY = Resource("tocsin-classify", "node-a-1", "node-a", "0.1.0")
-STORE = Resource("tocsin-store", "node-b-0", "node-b", "0.1.0")
+PRODUCE = Resource("tocsin-produce", "produce-0", "ws-017", "0.1.0")
+CLASSIFY = Resource("tocsin-classify", "classify-1", "node-a", "0.1.0")
+STORE = Resource("tocsin-store", "store-0", "node-b", "0.1.0")
 
 _VERDICT: Mapping[str, Value] = {
-    "tocsin.host": "ws-017.corp.example",
-    "tocsin.rule": "Archive With Password",
+    "rule.name": ("Archive With Password",),
     "tocsin.level": "medium",
+    "threat.technique.id": ("T1560.001", "T1005"),
 }
 # name, process, kind, start and end in nanoseconds after the first start, the span it is a child of, attributes
 _STEPS: Sequence[tuple[str, Resource, int, int, int, str, Mapping[str, Value]]] = (

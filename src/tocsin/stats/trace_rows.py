@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import count
 
 from tocsin.plain import counted
@@ -12,10 +13,11 @@ from tocsin.telemetry.spans import CONSUMER, PRODUCER, Span, Value
 OUR_SERVICES = "tocsin-"
 
 _WAITING_NS = 1_000_000  # from a span to its child: less is no wait worth a line
-_FACTS = {
-    "host": ("host", "event.host", "tocsin.host"),
-    "rule": ("rule", "rules", "rule.name", "rule_title", "tocsin.rule", "tocsin.rules", "tocsin.rule_title"),
-    "level": ("level", "tocsin.level"),
+_FACTS = {  # by what name: the attributes that say it, those of telemetry/trace.py and of the semantic conventions
+    "host": ("tocsin.host", "host.name"),
+    "rule": ("rule.name",),
+    "level": ("tocsin.level",),
+    "technique": ("threat.technique.id",),
 }
 
 
@@ -76,12 +78,24 @@ class Trace:
     start_ns: int  # the first start, since 1970, UTC
     end_ns: int  # the last end
     rows: Sequence[Row]
-    facts: Mapping[str, str]  # host, rule, level: those that a span's attributes name
+    facts: Mapping[str, str]  # host, rule, level, technique: those that a span's attributes name
     remarks: Sequence[str]  # what is odd about the whole
 
     @property
     def duration_ns(self) -> int:
         return self.end_ns - self.start_ns
+
+    def process_of(self, span: Span) -> str:
+        """Return which process a span is of: `classify-0`, `front node-3` where the instance does not say of what,
+        `classify-0@host` where the trace was on several hosts."""
+        service, instance = short_service(span.resource.service), span.resource.instance
+        says_all = service and instance.startswith(service)
+        name = instance if says_all else f"{service or '(no service)'} {instance}".strip()
+        return f"{name}@{span.resource.host}" if self.has_hosts and span.resource.host else name
+
+    @cached_property
+    def has_hosts(self) -> bool:
+        return len({row.span.resource.host for row in self.rows} - {""}) > 1
 
     @property
     def gaps(self) -> list[Gap]:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tocsin.plain import LEVEL_STYLES, counted, plain
 from tocsin.stats.durations import short_duration
-from tocsin.stats.trace_rows import Gap, Row, Trace, short_service, trace_of
+from tocsin.stats.trace_rows import Gap, Row, Trace, trace_of
 from tocsin.telemetry.spans import Span
 from tocsin.timestamps import iso_utc
 
@@ -41,7 +41,7 @@ class _Layout:
         self.is_wide = width >= _WIDE
         names = [cell_len(_label(row)) for row in trace.rows] + [cell_len(gap.name) + 2 for gap in trace.gaps]
         self.name = min(max(names), width // 4 if self.is_wide else width // 2 - 2)
-        places = [cell_len(_place(row.span)) for row in trace.rows]
+        places = [cell_len(_place(trace, row.span)) for row in trace.rows]
         self.place = min(max(places), width // 4) if self.is_wide else 0
         self.left = self.name + 1 + (self.place + 1 if self.is_wide else 0) + _DURATION + 1
         self.bar = width - self.left
@@ -78,9 +78,10 @@ def _head(trace: Trace, layout: _Layout) -> Iterator[Text]:
         f" of {counted(services, 'service')}",
         layout,
     )
+    longest = max(map(len, trace.facts), default=0)
     for name, value in trace.facts.items():
         style = LEVEL_STYLES.get(value, "") if name == "level" else ""
-        yield from _folded(value, layout, f"{name:5} ", style)
+        yield from _folded(value, layout, f"{name:{longest}} ", style)
     yield Text()
     duration = short_duration(trace.duration_ns)
     yield Text(" " * layout.left + "0" + duration.rjust(layout.bar - 1), "dim")
@@ -94,12 +95,12 @@ def _body(trace: Trace, layout: _Layout) -> Iterator[Text]:
             yield _gap_line(row.gap, layout)
         if row.disagreement:
             yield from _folded(str(row.disagreement), layout, "! ", "yellow")
-        if not layout.is_wide and _place(span) != place:
-            place = _place(span)
+        if not layout.is_wide and _place(trace, span) != place:
+            place = _place(trace, span)
             yield from _folded(place, layout, style="dim")
         style = "red" if span.error else _STYLES.get(span.resource.service, _OTHER_STYLE)
         duration = short_duration(span.end_ns - span.start_ns)
-        yield layout.line(_label(row), _place(span), duration, layout.bar_of(span.start_ns, span.end_ns), style)
+        yield layout.line(_label(row), _place(trace, span), duration, layout.bar_of(span.start_ns, span.end_ns), style)
         if span.error:
             yield from _folded(f"error: {span.error}", layout, "  ", "red")
         if row.remark:
@@ -127,10 +128,8 @@ def _label(row: Row) -> str:
     return "  " * min(row.depth, _MOST_DEPTH) + (plain(row.span.name, 60) or "(no name)")
 
 
-def _place(span: Span) -> str:
-    """Return e.g. `classify node-a-1`: the service, and which of its processes."""
-    service = short_service(span.resource.service) or "(no service)"
-    return plain(f"{service} {span.resource.instance or span.resource.host}".strip(), 60)
+def _place(trace: Trace, span: Span) -> str:
+    return plain(trace.process_of(span), 60)
 
 
 def _moment(time_ns: int) -> str:

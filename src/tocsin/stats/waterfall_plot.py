@@ -15,7 +15,7 @@ from tocsin.plain import counted
 from tocsin.stats.durations import short_duration
 from tocsin.stats.ink import FAINT_COLOUR, OTHER_COLOUR, drawn
 from tocsin.stats.picture import style, write_picture
-from tocsin.stats.trace_rows import Row, Trace, short_service, trace_of
+from tocsin.stats.trace_rows import Row, Trace, trace_of
 from tocsin.telemetry.spans import Span
 from tocsin.timestamps import iso_utc
 
@@ -154,8 +154,7 @@ def _draw_stage(axes: Axes, stage: _Stage, trace: Trace, colours: Mapping[str, s
     _draw_lines(axes, stage.lines[:_MOST_STAGE_LINES], stage.start_ns, stage.end_ns, colours, places=4)
     axes.set_xlim(right=_STAGE_ROOM * max(1, stage.end_ns - stage.start_ns))
     axes.set_ylim(most_lines - 0.4, -0.6)  # bars as high as in the other panels
-    span = stage.span
-    name = f"{short_service(span.resource.service)} {span.resource.instance}"
+    name = trace.process_of(stage.span)
     part = f", first {_MOST_STAGE_LINES} lines" if len(stage.lines) > _MOST_STAGE_LINES else ""
     axes.set_title(f"{drawn(name, 30)}, magnified: {short_duration(stage.end_ns - stage.start_ns)}{part}")
     axes.set_xlabel(f"time since its start, {short_duration(stage.start_ns - trace.start_ns)} after the first")
