@@ -152,6 +152,30 @@ def test_rule_level_and_technique_are_taken_from_whichever_span_has_them() -> No
     assert trace_of(trace_spans()[:2]).facts == {}
 
 
+def test_what_a_span_of_others_says_does_not_hide_what_ours_say() -> None:
+    foreign = replace(trace_spans()[0], span_id=b"\x07" * 8, start_ns=0, resource=Resource("agent"))
+    spans = [*trace_spans(), replace(foreign, attributes={"tocsin.level": "low", "host.name": "ws-017"})]
+    assert trace_of(spans).facts["level"] == "medium"
+    assert trace_of(spans).facts["host"] == "ws-017"
+
+
+@pytest.mark.parametrize(
+    ("resource", "elsewhere", "name"),
+    [
+        (Resource("tocsin-store", "store-0", "a"), "a", "store-0"),
+        (Resource("tocsin-store", "store-0", "a"), "b", "store-0@a"),
+        (Resource("tocsin-store", "store-0", "a"), "", "store-0"),
+        (Resource("front", "pod-7", "a"), "a", "front pod-7"),
+        (Resource("front"), "b", "front"),
+        (Resource("", "pod-7"), "b", "(no service) pod-7"),
+    ],
+)
+def test_a_process_has_its_host_where_the_trace_was_on_several(resource: Resource, elsewhere: str, name: str) -> None:
+    first, second, *_ = trace_spans()
+    spans = [replace(first, resource=resource), replace(second, resource=Resource("other", "", elsewhere))]
+    assert trace_of(spans).process_of(spans[0]) == name
+
+
 def test_a_chain_of_many_thousand_spans_is_no_deeper_than_it_needs() -> None:
     span = trace_spans()[0]
     chain = [replace(span, span_id=n.to_bytes(8, "big"), parent_id=(n - 1).to_bytes(8, "big")) for n in range(2, 5_000)]

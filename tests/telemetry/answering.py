@@ -21,6 +21,7 @@ class Answering:
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
+    authorizations: list[str | None] = field(default_factory=list)
 
 
 @contextmanager
@@ -31,6 +32,7 @@ def answering(body: bytes, status: int = 200, content_type: str = TEXT, **header
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             state.asked.append(self.path)
+            state.authorizations.append(self.headers["Authorization"])
             self.send_response(status)
             self.send_header("Content-Type", content_type)
             self.send_header("Content-Length", str(len(body)))

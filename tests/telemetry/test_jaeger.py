@@ -2,6 +2,7 @@
 
 import socket
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,14 @@ def test_a_jaeger_that_cannot_answer_now_can_be_asked_again() -> None:
 def test_a_password_that_is_missing_is_said() -> None:
     with answering(b"", 401) as server, pytest.raises(ConfigError, match=r"\(status 401\): write name and password"):
         JaegerClient(server.url).trace(EVENT_ID)
+
+
+def test_name_and_password_come_from_netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login ann password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with answering(jaeger_answer(trace_spans())) as server:
+        JaegerClient(server.url).trace(EVENT_ID)
+        assert server.authorizations == ["Basic YW5uOnNlY3JldA=="]
 
 
 def test_a_jaeger_that_does_not_run_is_said_without_the_password() -> None:

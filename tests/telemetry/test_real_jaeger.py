@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.jaeger.server import Jaeger
 from tests.telemetry.otlp_request import otlp_request
 from tests.telemetry.traced import EVENT_ID, trace_spans
 from tocsin.errors import ConfigError
@@ -13,7 +14,6 @@ from tocsin.telemetry.jaeger import JaegerClient
 from tocsin.telemetry.spans import Value
 
 pytestmark = pytest.mark.slow
-server = pytest.importorskip("tests.jaeger.server")
 
 
 def test_a_trace_is_read_from_a_real_jaeger_as_it_was_sent(tmp_path: Path) -> None:
@@ -22,7 +22,7 @@ def test_a_trace_is_read_from_a_real_jaeger_as_it_was_sent(tmp_path: Path) -> No
     spans[0] = replace(spans[0], error="no leader", links=links)
     values: dict[str, Value] = {"text": "ü\x1b[31m", "empty": "", "number": -5, "large": 2**62, "list": ("a", "b")}
     spans[1] = replace(spans[1], attributes={**values, "ratio": 1.5, "infinite": float("inf"), "hit": False})
-    with server.Jaeger(tmp_path) as jaeger:
+    with Jaeger(tmp_path) as jaeger:
         client = JaegerClient(jaeger.query)
         with pytest.raises(ConfigError, match="has no trace"):
             client.trace(EVENT_ID)

@@ -201,8 +201,9 @@ def _process(span: Span) -> str:
 
 def _facts(spans: Sequence[Span]) -> dict[str, str]:
     facts = {}
+    ours_first = sorted(spans, key=lambda span: not span.resource.service.startswith(OUR_SERVICES))
     for name, keys in _FACTS.items():
-        values = (span.attributes[key] for span in spans for key in keys if key in span.attributes)
+        values = (span.attributes[key] for span in ours_first for key in keys if key in span.attributes)
         text = next(filter(None, map(_text, values)), "")
         if text:
             facts[name] = text
