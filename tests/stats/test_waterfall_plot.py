@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from matplotlib import image
 
@@ -82,8 +83,19 @@ def test_hostile_text_is_drawn_as_it_stands(tmp_path: Path) -> None:
         for span in trace_spans()
     ]
     draw_waterfall(spans, tmp_path / "trace.svg")
-    assert r"$\frac{1}{0}$\x1b[31m\u202e<s…" in _words(tmp_path / "trace.svg")
+    assert r"$\frac{1}{0}$\x1b[31m\u20…" in _words(tmp_path / "trace.svg")
     draw_waterfall(spans, tmp_path / "trace.png")
+
+
+@pytest.mark.parametrize("letter", ["W", "長"])
+def test_however_long_its_texts_are_the_bars_keep_their_room(tmp_path: Path, letter: str) -> None:
+    resource = Resource(letter * 99, letter * 99)
+    spans = [replace(span, name=letter * 99, error=letter * 600, resource=resource) for span in trace_spans()]
+    draw_waterfall(spans, tmp_path / "trace.png")  # it warns where there is no room, which is an error here
+    picture = image.imread(tmp_path / "trace.png")
+    below_head = picture[picture.shape[0] // 3 :, :, :3]
+    darkest = np.asarray(below_head.min(axis=(0, 2)))  # of each column
+    assert (darkest[400:1100] < 0.9).mean() > 0.5
 
 
 def test_a_trace_without_any_length_can_be_drawn(tmp_path: Path) -> None:

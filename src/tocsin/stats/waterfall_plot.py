@@ -1,5 +1,6 @@
 """Draw a trace: a bar for each span on one axis of time, the waits between them, each stage magnified below."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
+from rich.cells import cell_len
 
 from tocsin.plain import counted
 from tocsin.stats.durations import short_duration
@@ -30,12 +32,14 @@ _OTHER_COLOURS = ("#cc79a7", "#56b4e9", "#e69f00", "#332288", "#666666")
 _ERROR_COLOUR = "#b00020"
 _THINNEST = 0.0025  # of the axis: a bar that is shorter is drawn so wide
 _MAGNIFIED = 0.5  # of the trace: a stage that is shorter has a panel of its own
-_MOST_STAGES = 4
+_MOST_STAGES = 3
 _MOST_STAGE_LINES = 40
 _MOST_ROWS = 200
 _MOST_SERVICES = 6  # in the key
+_KEY_LETTERS = 84  # of all names in it
 _MOST_REMARKS = 8
 _STAGE_ROOM = 1.22  # of the axis of a stage: durations stand right of it
+_TEXT = 0.17  # of an axis: room for a duration
 _HEIGHT = 0.62  # of a bar, in rows
 
 
@@ -106,12 +110,19 @@ def _head(axes: Axes, trace: Trace, remarks: Sequence[str]) -> None:
     axes.axis("off")
     start = iso_utc(trace.start_ns // 1000).replace("T", " ").replace("Z", " UTC")
     parts = [f"{short_duration(trace.duration_ns)} from {start}", counted(len(trace.rows), "span")]
-    parts += [f"{name} {drawn(value, 50)}" for name, value in trace.facts.items()]
-    below = partial(axes.annotate, xy=(0, 1), xycoords="axes fraction", textcoords="offset points", va="top")
+    parts += [f"{name} {textwrap.shorten(value, 50, placeholder='…')}" for name, value in trace.facts.items()]
+    below = partial(
+        axes.annotate,
+        xy=(0, 1),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        in_layout=False,  # a long one would leave no room for the rest
+    )
     below(f"Tocsin: event {trace.event_id.hex()}", xytext=(0, 0), size=16, weight="bold")
-    below("  ·  ".join(parts), xytext=(0, -24), size=9, color=FAINT_COLOUR)
+    below(_short("  ·  ".join(parts), 160), xytext=(0, -24), size=9, color=FAINT_COLOUR)
     for number, remark in enumerate(remarks):
-        below(drawn(remark, 160), xytext=(0, -40 - 14 * number), size=9, color=_ERROR_COLOUR)
+        below(_short(remark, 140), xytext=(0, -40 - 14 * number), size=9, color=_ERROR_COLOUR)
 
 
 def _remarks(trace: Trace) -> list[str]:
@@ -129,7 +140,7 @@ def _remarks(trace: Trace) -> list[str]:
 
 
 def _lines(row: Row) -> list[_Line]:
-    span = _Line(row.span.start_ns, row.span.end_ns, drawn(row.span.name, 30) or "(no name)", row.span)
+    span = _Line(row.span.start_ns, row.span.end_ns, _short(row.span.name, 26) or "(no name)", row.span)
     gap = row.gap
     return [_Line(gap.start_ns, gap.end_ns, gap.name), span] if gap else [span]
 
@@ -155,9 +166,9 @@ def _draw_stage(axes: Axes, stage: _Stage, trace: Trace, colours: Mapping[str, s
     axes.set_xlim(right=_STAGE_ROOM * max(1, stage.end_ns - stage.start_ns))
     axes.set_ylim(most_lines - 0.4, -0.6)  # bars as high as in the other panels
     name = trace.process_of(stage.span)
-    part = f", first {_MOST_STAGE_LINES} lines" if len(stage.lines) > _MOST_STAGE_LINES else ""
-    axes.set_title(f"{drawn(name, 30)}, magnified: {short_duration(stage.end_ns - stage.start_ns)}{part}")
-    axes.set_xlabel(f"time since its start, {short_duration(stage.start_ns - trace.start_ns)} after the first")
+    axes.set_title(f"{_short(name, 18)}, magnified: {short_duration(stage.end_ns - stage.start_ns)}")
+    part = f"; its first {_MOST_STAGE_LINES} lines" if len(stage.lines) > _MOST_STAGE_LINES else ""
+    axes.set_xlabel(f"time since its start, {short_duration(stage.start_ns - trace.start_ns)} after the first{part}")
 
 
 def _draw_lines(
@@ -178,7 +189,7 @@ def _draw_lines(
         text = short_duration(line.end_ns - line.start_ns)
         text = text if line.span else f"{line.name} {text}"
         colour = _ERROR_COLOUR if line.span and line.span.error else FAINT_COLOUR if not line.span else "black"
-        is_left = begin + width > 0.7 * whole and begin > whole - begin - width
+        is_left = begin + width > 0.7 * whole and begin > max(_TEXT * whole, whole - begin - width)
         place, side, shift = (begin, "right", -4) if is_left else (begin + width, "left", 4)
         if not line.span and width > 0.3 * whole:
             place, side, shift = begin + width / 2, "center", 0
@@ -204,9 +215,11 @@ def _draw_lines(
 
 
 def _key(axes: Axes, colours: Mapping[str, str]) -> None:
-    handles = [Patch(color=colour, label=drawn(name, 24) or "(no service)") for name, colour in colours.items()]
+    names = list(colours)[:_MOST_SERVICES]
+    letters = _KEY_LETTERS // len(names)
+    handles = [Patch(color=colours[name], label=_short(name, letters) or "(no service)") for name in names]
     axes.legend(
-        handles=handles[:_MOST_SERVICES],
+        handles=handles,
         loc="lower right",
         bbox_to_anchor=(1, 1),
         ncols=_MOST_SERVICES,
@@ -223,3 +236,8 @@ def _colours(trace: Trace) -> dict[str, str]:
 
 def _service(span: Span | None) -> str:
     return span.resource.service if span else ""
+
+
+def _short(text: str, width: int) -> str:
+    """Return text from a log in so many letters; in half of them where some are wide."""
+    return drawn(text, width // 2 if cell_len(text) > len(text) else width)
