@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.jaeger.server import Jaeger
-from tests.telemetry.otlp_request import otlp_request
+from tests.telemetry.official_otlp import official_request
 from tests.telemetry.traced import EVENT_ID, trace_spans
 from tocsin.errors import ConfigError
 from tocsin.telemetry.jaeger import JaegerClient
@@ -29,7 +29,7 @@ def test_a_trace_is_read_from_a_real_jaeger_as_it_was_sent(tmp_path: Path) -> No
         for _ in range(2):  # as a sender does that repeats a batch
             sent = requests.post(
                 f"{jaeger.otlp}/v1/traces",
-                data=otlp_request(spans),
+                data=official_request(spans).SerializeToString(),
                 headers={"Content-Type": "application/x-protobuf"},
                 timeout=10,
             )
