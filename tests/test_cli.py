@@ -21,7 +21,7 @@ from tests.windows_events import flat_lines
 
 _COMMANDS = (
     *("run", "produce", "classify", "store", "maintain", "scan", "report"),
-    *("stats", "topics", "lag", "dead-letters", "query", "rules", "config"),
+    *("stats", "topics", "lag", "dead-letters", "trace", "export-traces", "query", "rules", "config"),
 )
 
 

@@ -25,6 +25,7 @@ from tocsin.commands import (
     stats,
     store,
     topics,
+    trace,
 )
 from tocsin.commands.options import add_command
 from tocsin.errors import ConfigError, DeliveryError, RuleError
@@ -55,6 +56,7 @@ _COMMANDS = (
     stats,
     topics,
     lag,
+    trace,
     dead_letters,
     export_traces,
     query,
