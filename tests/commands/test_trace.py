@@ -39,7 +39,7 @@ def test_an_event_id_may_be_in_capitals_and_a_uuid(tmp_path: Path, jaeger: Answe
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("event_id", ["", "abc", "0" * 32, "g" * 32, "1" * 31, "1" * 33, "1-" * 16, "\x1b[2J"])
+@pytest.mark.parametrize("event_id", ["", "abc", "0" * 32, "g" * 32, "1" * 33, "1-" * 16, "\x1b[2J"])
 def test_what_is_no_event_id_is_refused(tmp_path: Path, event_id: str) -> None:
     done = _trace(event_id, "--jaeger", "http://127.0.0.1:9", cwd=tmp_path)
     assert done.returncode == 2
@@ -72,10 +72,10 @@ def test_a_picture_of_another_form_is_refused_before_anything_is_asked(tmp_path:
     assert len(jaeger.asked) == asked
 
 
-def test_without_an_address_it_says_what_to_give(tmp_path: Path) -> None:
+def test_without_a_store_it_says_what_makes_one(tmp_path: Path) -> None:
     done = _trace(_UUID, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "give --jaeger URL" in done.stderr
+    assert "`tocsin run` or `tocsin store` makes one" in done.stderr
 
 
 def test_a_trace_that_is_missing_and_a_jaeger_that_is_away_have_exit_codes_of_their_own(tmp_path: Path) -> None:
@@ -87,3 +87,65 @@ def test_a_trace_that_is_missing_and_a_jaeger_that_is_away_have_exit_codes_of_th
     done = _trace(_UUID, "--jaeger", url, cwd=tmp_path)
     assert done.returncode == 75
     assert "cannot be reached: Connection refused; does it run?" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the data directory of a run."""
+    folder = tmp_path_factory.mktemp("run")
+    done = tocsin("run", "--count", 2_000, "--data", "data", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def _slowest(data: Path) -> dict[str, object]:
+    [found] = json.loads(_trace("--slowest", 1, "--json", "--data", "data", cwd=data).stdout)
+    return dict(found)
+
+
+def test_each_event_of_a_run_has_its_trace_in_the_store_and_the_beginning_of_its_id_is_enough(data: Path) -> None:
+    found = _slowest(data)
+    event_id = str(found["event_id"])
+    done = _trace(event_id[:12], "--data", "data", "--json", cwd=data)
+    whole = json.loads(done.stdout)
+    assert (done.returncode, whole["event_id"], whole["remarks"]) == (0, event_id, [])
+    assert {span["name"] for span in whole["spans"]} == {span.name for span in trace_spans()}
+    assert len(whole["spans"]) == 8
+    assert {span["service"] for span in whole["spans"]} == {"tocsin-produce", "tocsin-classify", "tocsin-store"}
+    assert [gap["name"] for gap in whole["gaps"] if "bus" in gap["name"]] == ["on the bus", "on the bus"]
+    assert whole["duration_ns"] / 1e9 == pytest.approx(found["seconds"], abs=0.002)
+    lines = _trace(event_id, "--data", "data", cwd=data)
+    assert lines.stdout.startswith(f"Event {event_id}\n")
+
+
+def test_events_are_listed_to_choose_one_from(data: Path) -> None:
+    done = _trace("--slowest", "--data", "data", cwd=data)
+    assert len(done.stdout.splitlines()) == 11
+    host = str(_slowest(data)["host"])
+    of_host = json.loads(_trace("--host", host.upper(), "--json", "--data", "data", cwd=data).stdout)
+    assert {each["host"] for each in of_host} == {host}
+    assert "no such event" in _trace("--rule", "no rule has this title", "--data", "data", cwd=data).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "give an EVENT_ID"),
+        (("5f0c", "--slowest"), "not both"),
+        (("ffffffffffff",), "no event in"),
+        (("5f0c1e", "--jaeger", "http://127.0.0.1:9"), "the whole id"),
+        (("--slowest", "--jaeger", "http://127.0.0.1:9"), "no --jaeger"),
+        (("--slowest", "0"), "no number above 0"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(data: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = _trace(*arguments, "--data", "data", cwd=data)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_events_that_nobody_timed_say_so(tmp_path: Path) -> None:
+    assert tocsin("run", "--count", 300, "--trace", "off", cwd=tmp_path).returncode == 0
+    [found] = json.loads(_trace("--slowest", 1, "--json", cwd=tmp_path).stdout)
+    assert found["seconds"] is None
+    assert "trace.policy was off" in _trace(str(found["event_id"]), cwd=tmp_path).stderr

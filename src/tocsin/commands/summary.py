@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from tocsin.config import Config
@@ -21,6 +22,7 @@ from tocsin.pipeline.summary import (
     dead_letters_by_cause,
     detection_tactics,
     events_without_time,
+    gravest_alert,
     stage_costs,
 )
 from tocsin.plain import counted, plain
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 _UNLABELLED_SHOWN = 5
 _TITLE_WIDTH = 40
+_ID_SHOWN = 32
 _NOTES_SHOWN = 20
 _MEASURED_RECORDS = 10_000
 
@@ -62,6 +65,12 @@ def _print_stored(
     _tactics(detection_tactics(store), statistics.activity_tactics, statistics.tactics)
     _section("Alerts")
     _line("alerts", f"{found.alerts:,}")
+    gravest = gravest_alert(store)
+    if gravest is not None:
+        event_id, level, title = gravest
+        print(
+            f"  {plain(f'{level}: {title}', _TITLE_WIDTH):42} tocsin trace {plain(event_id, _ID_SHOWN)}{_data(config)}"
+        )
     if labels:
         _attacks(attack_steps(store, labels))
         _unlabelled(alerts_without_label(store, labels))
@@ -85,6 +94,12 @@ def _line(name: str, value: str) -> None:
 
 def _said(name: str, value: str) -> str:
     return f"  {name:42} {value:>14}"
+
+
+def _data(config: Config) -> str:
+    """Return what a command needs to find this data directory, where it is not the usual one."""
+    said = config.values_by_key["data"]
+    return "" if said.text == said.setting.default else f" --data {plain(quote(said.text))}"
 
 
 def _tactics(detections: Mapping[str, int], activity: Mapping[str, int], names: Mapping[str, str]) -> None:

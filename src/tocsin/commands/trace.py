@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_places, config_of, new_file
+from tocsin.config import Config
 from tocsin.errors import ConfigError
 from tocsin.plain import console_of_stdout, plain, plain_json
 
@@ -20,19 +21,31 @@ if TYPE_CHECKING:
 HELP = "show the trace of one event: its spans and waits"
 EXAMPLES = """\
 examples:
+  tocsin trace --slowest 10                            events that took longest, in the store of this data directory
+  tocsin trace --rule mimikatz --host ws-017           those on which a rule fired, of one host
+  tocsin trace 5f0c1e                                  the beginning of an id is enough, where no other begins so
   tocsin trace 5f0c1e9a7b3d4286a1c04e8f92d7b635 --jaeger http://localhost:16686
   tocsin trace 5F0C1E9A-7B3D-4286-A1C0-4E8F92D7B635 --jaeger http://localhost:16686 --png trace.png
   tocsin trace 5f0c1e9a7b3d4286a1c04e8f92d7b635 --jaeger http://localhost:16686 --json | jq .gaps
-  tocsin query "SELECT time, event_id, rule_title FROM alerts ORDER BY time DESC LIMIT 5"
 """
 
 _PIPED_COLUMNS = 100  # where there is no terminal to ask
-_HEX_ID = re.compile(r"[0-9a-f]{32}")
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_LISTED = 10  # events, unless another number is asked for
+_ID = re.compile(r"[0-9a-f]{4,32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ID_DIGITS = 32
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("event_id", type=event_id, metavar="EVENT_ID", help="32 hex digits, or the same as a UUID")
+    parser.add_argument(
+        "event_id",
+        nargs="?",
+        type=event_id,
+        metavar="EVENT_ID",
+        help="32 hex digits, their beginning (4 or more), or the same as a UUID",
+    )
+    parser.add_argument("--slowest", type=whole_number, nargs="?", const=_LISTED, metavar="N", help="list so many (10)")
+    parser.add_argument("--rule", default="", metavar="RULE", help="list events it fired on: id, or part of a title")
+    parser.add_argument("--host", default="", metavar="HOST", help="list events of this host")
     parser.add_argument(
         "--jaeger", metavar="URL", help="ask the Jaeger at this address, such as http://localhost:16686"
     )
@@ -41,29 +54,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_places(parser)
 
 
-def event_id(text: str) -> bytes:
-    """Read an event id, for argparse."""
+def event_id(text: str) -> str:
+    """Read an event id, or its beginning, for argparse."""
     digits = text.strip().lower()
-    if not _HEX_ID.fullmatch(digits) and not _UUID.fullmatch(digits):
-        raise argparse.ArgumentTypeError(f"`{plain(text, 80)}` is no event id: it has 32 hex digits")
-    read = bytes.fromhex(digits.replace("-", ""))
-    if not any(read):
+    if not _ID.fullmatch(digits):
+        raise argparse.ArgumentTypeError(
+            f"`{plain(text, 80)}` is no event id: it has 32 hex digits, and at least the first 4 are needed"
+        )
+    digits = digits.replace("-", "")
+    if digits == "0" * _ID_DIGITS:
         raise argparse.ArgumentTypeError("no event has the id of 32 zeros")
-    return read
+    return digits
+
+
+def whole_number(text: str) -> int:
+    """Read a number above 0, for argparse."""
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"`{plain(text, 20)}` is no number above 0")
+    return count
 
 
 def main(parsed: argparse.Namespace) -> int:
     config = config_of(parsed)
     if parsed.png and parsed.png.suffix.lower() not in (".png", ".svg"):
         raise ConfigError(f"--png: cannot draw `{parsed.png}`: give a name that ends in .png or .svg")
-    if parsed.jaeger is not None:
-        from tocsin.telemetry.jaeger import JaegerClient
-
-        spans = JaegerClient(parsed.jaeger).trace(parsed.event_id)
-    else:
-        from tocsin.pipeline.trace import spans_of
-
-        spans = spans_of(config, parsed.event_id.hex())
+    is_list = parsed.slowest is not None or parsed.rule or parsed.host
+    if (parsed.event_id is None) == (not is_list):
+        raise ConfigError("trace: give an EVENT_ID, or find one by --slowest, --rule, --host; not both")
+    if is_list:
+        return _list(config, parsed)
+    spans = _spans(config, parsed)
     if parsed.png:
         _draw(spans, parsed.png)
     if parsed.json:  # last: its reader may stop reading
@@ -74,6 +95,46 @@ def main(parsed: argparse.Namespace) -> int:
         sys.stdout.buffer.write(plain_json(orjson.dumps(trace_object(spans), option=orjson.OPT_INDENT_2)) + b"\n")
     else:
         _print(spans)
+    return 0
+
+
+def _spans(config: Config, parsed: argparse.Namespace) -> "Sequence[Span]":
+    if parsed.jaeger is None:
+        from tocsin.pipeline.trace import spans_of
+
+        return spans_of(config, parsed.event_id)
+    if len(parsed.event_id) != _ID_DIGITS:
+        raise ConfigError("trace: Jaeger finds a trace by the whole id, 32 hex digits")
+    from tocsin.telemetry.jaeger import JaegerClient
+
+    return JaegerClient(parsed.jaeger).trace(bytes.fromhex(parsed.event_id))
+
+
+def _list(config: Config, parsed: argparse.Namespace) -> int:
+    """List events of the store, so that one can be looked at."""
+    if parsed.jaeger is not None or parsed.png:
+        raise ConfigError("trace: --slowest, --rule and --host list events of the store: no --jaeger, no --png")
+    from tocsin.pipeline.trace import events_worth_a_look
+    from tocsin.sinks.stored_traces import Wanted
+
+    wanted = Wanted(parsed.rule, parsed.host, is_slowest_first=parsed.slowest is not None)
+    found = events_worth_a_look(config, wanted, parsed.slowest or _LISTED)
+    if parsed.json:
+        import orjson
+
+        sys.stdout.buffer.write(plain_json(orjson.dumps(found, option=orjson.OPT_INDENT_2)) + b"\n")
+        return 0
+    if not found:
+        print("trace: no such event has a trace")
+        return 0
+    from tocsin.stats.durations import short_duration
+    from tocsin.timestamps import iso_utc
+
+    print(f"{'event':32}  {'in all':>8}  {'ingested':27}  {'host':26}  level and rule")
+    for each in found:
+        seconds = "" if each.seconds is None else short_duration(int(each.seconds * 1e9))
+        host, rule = plain(each.host, 26), plain(" ".join([each.level, *each.rules[:1]]), 60)
+        print(f"{plain(each.event_id, 32):32}  {seconds:>8}  {iso_utc(each.ingest_us)}  {host:26}  {rule}".rstrip())
     return 0
 
 

@@ -8,6 +8,7 @@ import duckdb
 
 from tocsin.pipeline.labels import Label
 from tocsin.telemetry.meter import StageFigures
+from tocsin.verdict import LEVELS
 
 _LABELLED = "SEMI JOIN (SELECT unnest($ids) AS event_id) USING (event_id)"
 _ALERTING = f"SELECT DISTINCT event_id FROM alerts {_LABELLED}"  # noqa: S608  texts of our own
@@ -107,6 +108,13 @@ def alerts_without_label(store: duckdb.DuckDBPyConnection, labels: Iterable[Labe
         if event_id not in labelled:
             counts[title] += 1
     return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def gravest_alert(store: duckdb.DuckDBPyConnection) -> tuple[str, str, str] | None:
+    """Return event id, level and rule title of the newest alert of the highest level there is; None without any."""
+    rank = f"list_position({list(LEVELS)}, level)"
+    sql = f"SELECT event_id, level, rule_title FROM alerts ORDER BY {rank} DESC, time DESC, event_id LIMIT 1"  # noqa: S608
+    return store.execute(sql).fetchone()
 
 
 def stage_costs(figures: Iterable[StageFigures]) -> list[StageCost]:
