@@ -9,8 +9,8 @@ import pytest
 
 from tocsin.telemetry.ids import event_id_of, origin_of, span_id_of
 from tocsin.telemetry.spans import CONSUMER, INTERNAL, PRODUCER, Resource, Span
-from tocsin.telemetry.stage_times import StageTimes
-from tocsin.telemetry.trace import LINK, TracedEvents, spans_of
+from tocsin.telemetry.stage_times import LINK, StageTimes
+from tocsin.telemetry.trace import TracedEvents, spans_of
 
 _NOON_US = 1_768_219_200_000_000
 _ID = event_id_of(origin_of("test"), 1, b"one")

@@ -21,6 +21,7 @@ from tocsin.event import (
     MAX_OUTPUT_BYTES,
     MAX_RECORD_BYTES,
     STAMP_HEADER,
+    TRACEPARENT_HEADER,
     Event,
     Headers,
     Record,
@@ -30,7 +31,7 @@ from tocsin.event import (
 from tocsin.flow import Batch, Outputs
 from tocsin.telemetry.ids import alert_id_of, event_id_of, origin_of
 from tocsin.telemetry.stage_times import MAX_BYTES as MAX_PARTS_BYTES
-from tocsin.telemetry.stage_times import StageProcess
+from tocsin.telemetry.stage_times import StageProcess, link
 from tocsin.timestamps import iso_utc
 from tocsin.verdict import JudgedRule, Verdict, is_alert, judge
 
@@ -160,8 +161,7 @@ class Classify:
         for record in records:
             stamp = Stamp.of(record)
             if stamp is None:
-                origin = _partition_origin(self._settings.origin, record.topic, record.partition)
-                stamp = Stamp(event_id_of(origin, record.offset, record.value), record.timestamp_us)
+                stamp = self._stamp(record)
             packed = stamp.packed()
             if len(stamp.parts) > MAX_PARTS_BYTES:
                 packed = packed[: -len(stamp.parts)]
@@ -175,6 +175,13 @@ class Classify:
                 event.flags += ("replayed",)
             events.append(_Read(record, event, stamp, packed))
         return events
+
+    def _stamp(self, record: Record) -> Stamp:
+        """Return who a record of others is; where it came with a trace of its own, linked to that."""
+        origin = _partition_origin(self._settings.origin, record.topic, record.partition)
+        event_id = event_id_of(origin, record.offset, record.value)
+        traceparent = record.header(TRACEPARENT_HEADER) if self._process else None
+        return Stamp(event_id, record.timestamp_us, parts=link(traceparent) if traceparent else b"")
 
     def _encode(self, read: _Read, rules: tuple[JudgedRule, ...], piece: _Piece) -> None:
         record, event, stamp, packed = read

@@ -8,8 +8,10 @@ from typing import Annotated
 import msgspec
 
 LAST_US = 1 << 52  # in the year 2112: later times are not ours, and in nanoseconds would not fit into 64 bits
+LINK = "link"  # the stage of a part whose instance is the `traceparent` that a record of others came with
 MAX_BYTES = 1 << 10  # of all that stands behind a stamp: more is not ours
 
+_TRACEPARENT_BYTES = 55  # W3C trace context: version, trace id, span id and flags with dashes between
 _LENGTH = struct.Struct(">H")
 
 
@@ -52,6 +54,12 @@ def packed(times: StageTimes) -> bytes:
     """Return it as bytes, the length before it: parts of several stages stand one behind the other."""
     content = _encoder.encode(times)
     return _LENGTH.pack(len(content)) + content
+
+
+def link(traceparent: bytes) -> bytes:
+    """Return the part that keeps the `traceparent` of a record that others wrote; b"" for what can be none."""
+    text = traceparent[:_TRACEPARENT_BYTES].decode("ascii", "replace")
+    return packed(StageTimes(LINK, 0, (), 0, text)) if text.isprintable() else b""
 
 
 def unpacked(parts: bytes) -> list[StageTimes]:

@@ -25,9 +25,7 @@ from tocsin.telemetry.spans import (
     hashes_of,
     span_ids,
 )
-from tocsin.telemetry.stage_times import LAST_US, StageTimes
-
-LINK = "link"  # the stage of a part whose instance is the `traceparent` that a record of others came with
+from tocsin.telemetry.stage_times import LAST_US, LINK, StageTimes
 
 _PARENTS = {
     "produce_event": "",
