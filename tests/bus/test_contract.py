@@ -18,6 +18,7 @@ from tocsin.bus.kafka import KafkaBus, KafkaSettings
 from tocsin.errors import ConfigError
 from tocsin.event import Record
 from tocsin.flow import Batch, TopicSettings
+from tocsin.timestamps import clock_us
 
 Connect = Callable[[], Bus]
 
@@ -255,6 +256,19 @@ def test_a_batch_of_large_records_ends_before_its_number_is_reached(bus: Bus) ->
     reader = consumer(bus, max_records=1000, max_bytes=12_000, linger_seconds=0.5)
     sizes = [len(batch.records) for batch in rest_of(reader)]
     assert (sum(sizes), max(sizes) < 50) == (50, True)
+
+
+def test_a_batch_says_of_all_its_records_when_they_came(bus: Bus) -> None:
+    began_us = clock_us()
+    for number in range(3):
+        append(bus, "raw", *(Record(b"%d" % each, b"%d" % each) for each in range(number * 20, number * 20 + 20)))
+    batches = rest_of(consumer(bus, max_records=25, linger_seconds=0.2))
+    assert sum(len(batch.records) for batch in batches) == 60
+    for batch in batches:
+        assert sum(count for count, _ in batch.arrivals) == len(batch.records)
+        came = [came_us for _, came_us in batch.arrivals]
+        assert came == sorted(came)
+        assert began_us <= came[0] <= came[-1] <= clock_us()
 
 
 def test_a_consumer_lingers_for_a_larger_batch(connect: Connect, bus: Bus) -> None:
