@@ -128,6 +128,8 @@ def test_events_go_from_container_to_container_and_each_is_stored_once(compose: 
 
     _until("Prometheus sees each container", lambda: _seen_by_prometheus(compose) == {"classify": 2, "store": 2})
     _until("all is stored", is_all_stored)
+    stages = {"tocsin-produce", "tocsin-classify", "tocsin-store"}
+    _until("Jaeger has spans of every stage", lambda: _services_of_jaeger(compose) >= stages)
     compose("stop", "store")
     compose("cp", "store:/var/lib/tocsin", str(tmp_path / "data"))
     expected = Counter(digest(record.value) for record in simulate(SimulatorSettings(count=_EVENTS))[0])
@@ -172,6 +174,11 @@ def _seen_by_prometheus(compose: _Compose) -> dict[str, int]:
     counted = {each["metric"]["stage"]: int(each["value"][1]) for each in answer["data"]["result"]}
     counted.pop("produce", None)
     return counted
+
+
+def _services_of_jaeger(compose: _Compose) -> set[str]:
+    ask = "import urllib.request as u; print(u.urlopen('http://jaeger:16686/api/v3/services').read().decode())"
+    return set(json.loads(compose("exec", "-T", "store", "python", "-c", ask))["services"] or ())
 
 
 def _have_partitions(compose: _Compose, service: str, members: int) -> bool:
