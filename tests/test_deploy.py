@@ -118,7 +118,10 @@ def test_a_stage_is_asked_at_the_port_and_page_that_it_has(name: str, pod: dict[
     if container["args"][0] == "topics":
         return
     assert container["ports"] == [{"name": "metrics", "containerPort": _PORT}]
-    assert container["livenessProbe"]["httpGet"] == {"path": "/health", "port": "metrics"}
+    assert container["livenessProbe"]["httpGet"] == {
+        "path": "/live",
+        "port": "metrics",
+    }  # not well is no reason to kill
     assert container["startupProbe"]["httpGet"] == {"path": "/metrics", "port": "metrics"}
     assert pod["metadata"]["annotations"]["prometheus.io/port"] == str(_PORT)
 

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.kafka import foreign
+from tests.kafka import foreign, wire
 from tests.kafka.broker import Cluster
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka import KafkaBus, KafkaSettings
@@ -332,3 +333,21 @@ def test_a_record_whose_header_names_are_no_utf8_is_read_without_them(connect: C
     while len(read) < len(expected):
         read += _next(consumer).records
     assert [(record.value, record.headers) for record in read] == expected
+
+
+def test_offsets_that_a_dead_broker_left_hanging_hold_up_nobody(tmp_path: Path) -> None:
+    unverified = {"transaction.partition.verification.enable": "false"}
+    with Cluster(tmp_path / "cluster", properties=unverified) as cluster:
+        settings = KafkaSettings(cluster.servers, tmp_path / "kafka")
+        with closing(KafkaBus(settings, "writer")) as bus:
+            bus.ensure_topics({"raw": TopicSettings(1)}, {})
+            _append(bus, "raw", b"1", b"2")
+            assert bus.committed("group") == {}  # asking makes the broker keep offsets
+        wire.leave_offset_hanging(cluster.servers, "tocsin-writer", "tocsin-group", "raw", 0)
+        with closing(KafkaBus(settings, "looks")) as looks, pytest.raises(DeliveryError):
+            looks.committed("group")
+        with closing(KafkaBus(settings, "writer")) as bus:
+            batch = _next(_consumer(bus, "group"))
+            assert [record.value for record in batch.records] == [b"1", b"2"]
+            bus.committer(group="group").commit({}, batch)
+            assert bus.committed("group") == {("raw", 0): batch.records[-1].offset + 1}

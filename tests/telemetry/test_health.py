@@ -45,3 +45,16 @@ def test_a_turn_ends_the_trying() -> None:
     health.retried(DeliveryError("disk full"))
     clock.now += 5
     assert health.condition().retrying_seconds == 5
+
+
+def test_one_that_waits_for_others_is_alive_and_one_that_stands_still_is_not() -> None:
+    clock = _Clock()
+    health = Health(clock)
+    for _ in range(20):
+        clock.now += 10
+        health.retried(DeliveryError("away"))
+    assert (health.condition().is_healthy, health.condition().is_alive) == (False, True)
+    clock.now += 61
+    assert not health.condition().is_alive
+    health.turned()
+    assert health.condition().is_alive

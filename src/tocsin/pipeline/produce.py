@@ -68,7 +68,7 @@ def _produce(config: Config, name: str, reading: Reading, is_stopped: Callable[[
             keep_labels(bus, config)
     finally:
         source.close()
-        meter.figures.notes += notes()
+        meter.figures.notes = notes()  # of this opening of the bus, as it reads on from where the last one was
         owner.release()
         bus.close()
 
@@ -106,10 +106,12 @@ def _produce_stream(
         stream.start()
         opened_anew(once, is_over, when_away)
     finally:
-        stream.end()
-        meter.figures.notes += stream.notes()
-        owner.release()
-        spool.close()
+        try:
+            stream.end()
+        finally:
+            meter.figures.notes += stream.notes()
+            owner.release()
+            spool.close()
     left = waiting(folder)
     if left:
         waits = counted(left, "record waits", "records wait")

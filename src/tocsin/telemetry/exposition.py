@@ -32,7 +32,14 @@ def pages_of(meter: StageMeter, lag: LagWatch, system: str, group: str) -> Pages
         encode, content_type = choose_encoder(accept)
         return Page(encode(registry), content_type)
 
-    return {"/metrics": metrics, "/health": lambda _: _health_page(meter)}
+    return {"/metrics": metrics, "/health": lambda _: _health_page(meter), "/live": lambda _: _live_page(meter)}
+
+
+def _live_page(meter: StageMeter) -> Page:
+    """Say whether starting it again could help."""
+    if meter.health.condition().is_alive:
+        return Page(b"alive\n", "text/plain; charset=utf-8")
+    return Page(b"its loop stands still\n", "text/plain; charset=utf-8", HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def _health_page(meter: StageMeter) -> Page:

@@ -16,10 +16,16 @@ class Condition:
     turned_seconds: float  # since the last turn of the loop, or since the start
     retrying_seconds: float  # since it first tried in vain what it still tries; 0 when it does not
     retrying_for: str  # what the last try failed with; "" when it does not retry
+    silent_seconds: float  # since it last turned, or tried in vain
 
     @property
     def is_healthy(self) -> bool:
         return not self.reason
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it still does something: one that waits for others, such as a bus that is away, does."""
+        return self.silent_seconds <= _LONGEST_TURN_SECONDS
 
 
 class Health:
@@ -28,6 +34,7 @@ class Health:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._turned_at = clock()
+        self._tried_at = self._turned_at
         self._retrying: tuple[float, str] | None = None  # since when, with what error
         self._trouble = ""
 
@@ -37,7 +44,8 @@ class Health:
         self._retrying = None
 
     def retried(self, error: Exception) -> None:
-        since = self._retrying[0] if self._retrying else self._clock()
+        self._tried_at = self._clock()
+        since = self._retrying[0] if self._retrying else self._tried_at
         self._retrying = since, str(error)
 
     def trouble(self, reason: str) -> None:
@@ -55,4 +63,5 @@ class Health:
             reason = f"it has been trying again for {retrying_seconds:.0f} s: {error}"
         elif turned_seconds > _LONGEST_TURN_SECONDS:
             reason = f"its loop has not turned for {turned_seconds:.0f} s"
-        return Condition(reason, turned_seconds, retrying_seconds, error)
+        silent_seconds = now - max(self._turned_at, self._tried_at)
+        return Condition(reason, turned_seconds, retrying_seconds, error, silent_seconds)

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Protocol
 
@@ -135,4 +135,6 @@ def records_of(folder: Path, stage: str, without: set[int]) -> int:
 
 def read_figures(folder: Path) -> list[StageFigures]:
     """Return the figures of all processes that wrote some, ended ones among them."""
-    return [StageFigures(**json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))]
+    known = {each.name for each in fields(StageFigures)}  # of another version, a file may have more
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    return [StageFigures(**{name: value for name, value in each.items() if name in known}) for each in found]

@@ -108,7 +108,8 @@ class KafkaBus:
 
     def consumer(self, group: str, topics: Sequence[str], settings: ConsumerSettings) -> KafkaConsumer:
         """Return a source that reads what the group gives this member, whatever worker `settings` say it is."""
-        self._writer()  # decides what a former process left open, before it is asked where the group is
+        # Decides what a former process left open, before it is asked where the group is.
+        self._writer().let_go_of(_PREFIX + group, self._client.places_of(topics[0])[0])
         consumer = KafkaConsumer(self._client, _PREFIX + group, self._member, topics, settings, self._on_rebalance)
         self._consumers[group] = consumer
         self._topics_of[group] = topics

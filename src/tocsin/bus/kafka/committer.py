@@ -1,11 +1,12 @@
 """Commit on Kafka: outputs, offsets of a group and positions of a source in one transaction."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from random import randrange
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
@@ -16,6 +17,8 @@ from tocsin.errors import DeliveryError, ReopenError
 from tocsin.event import Record
 from tocsin.failpoints import failpoint
 from tocsin.flow import Batch, Outputs
+
+log = logging.getLogger(__name__)
 
 _INIT_SECONDS = 20.0
 _COMMIT_SECONDS = 5.0  # then a stop is looked for, and the same commit is asked for again
@@ -47,6 +50,24 @@ class Transactions:
         with suppress(KafkaException):
             self._producer.purge()
             self._producer.flush(1.0)
+
+    def let_go_of(self, group: str, place: TopicPartition) -> None:
+        """End what former processes of this name have left open of a group's offsets, whatever the broker knows of it.
+
+        When a broker dies in the middle, offsets can stay behind of a transaction that is over: nobody is then told
+        where the group is, for ever. A transaction of this writer in that group that is taken back clears them, as its
+        marker is for all that the writer has open there. `place`: any that the group reads.
+        """
+        settings = self._client.settings.asker(group, is_settled=True, error_cb=self._client.complaints.hear)
+        nobody = self._client.made(Consumer, settings)  # no member: the broker does not ask for its partitions
+        try:
+            self._producer.begin_transaction()
+            self._send_offsets([TopicPartition(place.topic, place.partition, 0)], nobody.consumer_group_metadata())
+        except KafkaException as raised:
+            log.info("Offsets of group %s: %s", group, self._client.complaints.named(error_of(raised), "letting go"))
+        finally:
+            nobody.close()
+        self._abort()
 
     def commit(self, outputs: Outputs, batch: Batch, owner: str, consumer: KafkaConsumer | None) -> None:
         """Raises DeliveryError when it may be tried again, ReopenError when only by a new process or object."""
