@@ -7,6 +7,8 @@ from tocsin.config import Config
 from tocsin.pipeline.topology import installation
 from tocsin.telemetry.stage_times import StageProcess
 
+_INSTALLATION_DIGITS = 6  # enough to tell the machines of one cluster apart, and short enough to be read
+
 
 def stage_process(config: Config, stage: str, number: int = 0) -> StageProcess | None:
     """Return this process as its events will name it; None where nothing is traced.
@@ -15,6 +17,6 @@ def stage_process(config: Config, stage: str, number: int = 0) -> StageProcess |
     """
     if config["trace.policy"] == "off":
         return None
-    ours = installation(config)
+    ours = installation(config)[:_INSTALLATION_DIGITS]
     instance = f"{stage}-{ours}-{number}" if ours else f"{stage}-{number}"
     return StageProcess(stage, instance, socket.gethostname(), __version__)
