@@ -46,7 +46,8 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 _STAMP = struct.Struct(">B16sq?")
 _STAMP_VERSION = 1
-_SHORTEST_STAMP = _STAMP.size - 1  # without what says whether it is replayed
+STAMP_BYTES = _STAMP.size
+_SHORTEST_STAMP = STAMP_BYTES - 1  # without what says whether it is replayed
 LAST_US = 253_402_300_799_999_999  # the end of the year 9999
 
 
@@ -68,15 +69,19 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
     @classmethod
     def of(cls, record: Record) -> "Stamp | None":
         """Read the stamp of a record; None where there is none, or one that cannot be ours."""
-        packed = record.header(STAMP_HEADER)
-        if packed is None or len(packed) < _SHORTEST_STAMP:
-            return None
-        if len(packed) == _SHORTEST_STAMP:
+        return cls.unpacked(record.header(STAMP_HEADER) or b"")
+
+    @classmethod
+    def unpacked(cls, packed: bytes) -> "Stamp | None":
+        """Read a stamp; None for what cannot be ours."""
+        if len(packed) <= _SHORTEST_STAMP:
+            if len(packed) < _SHORTEST_STAMP:
+                return None
             packed += b"\0"
         _, event_id, ingest_us, is_replayed = _STAMP.unpack_from(packed)
         if not 0 <= ingest_us <= LAST_US:
             return None
-        return cls(event_id, ingest_us, is_replayed, packed[_STAMP.size :])
+        return cls(event_id, ingest_us, is_replayed, packed[STAMP_BYTES:])
 
 
 def parts_of(record: Record) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import orjson
 from xxhash import xxh3_128_hexdigest
@@ -20,6 +20,7 @@ from tocsin.event import (
     EVENT_AT_HEADER,
     MAX_OUTPUT_BYTES,
     MAX_RECORD_BYTES,
+    STAMP_BYTES,
     STAMP_HEADER,
     TRACEPARENT_HEADER,
     Event,
@@ -39,6 +40,7 @@ _REMEMBERED_VERDICTS = 20_000
 _REMEMBERED_CHARACTERS = 256  # longer texts are hostile or rare: remembering them would cost memory without bound
 _MAX_CLASSIFIED_BYTES = MAX_OUTPUT_BYTES - MAX_HEADERS_BYTES  # with the key
 _SIGHTING_SECONDS = 60
+_LONGEST_STAMP = STAMP_BYTES + MAX_PARTS_BYTES
 _AT_ONCE = 32  # events in pieces: so many fit into the processor's cache from normalising to encoding
 
 Normalise = Callable[[bytes, int], Event]  # raw bytes, ingest time in µs -> event; raises DecodeError
@@ -59,28 +61,12 @@ class ClassifySettings:
     alert_level: str = "medium"
 
 
-class _Read(NamedTuple):
-    """A record that could be read."""
-
-    record: Record
-    event: Event
-    stamp: Stamp
-    packed: bytes  # the stamp
-
-
-class _Output(NamedTuple):
-    """A record to be: all of it but what is known only as the batch is handed over."""
-
-    value: bytes
-    key: bytes
-    head: Headers  # before the stamp
-    read: _Read  # that it was made of
-
-
-class _Dead(NamedTuple):
-    record: Record
-    error: DecodeError
-    packed: bytes  # the stamp
+# Tuples without names: there are some of each for every event.
+_Read = tuple[Record, Event, bytes, int, bytes]  # a record, what it says, event id, ingest time, the stamp
+_Output = tuple[
+    bytes, bytes, Headers, bytes, Headers, int
+]  # value, key, headers before the stamp, the stamp, behind; time
+_Dead = tuple[Record, DecodeError, bytes]  # a record that could not be read, why, the stamp
 
 
 @dataclass(slots=True)
@@ -136,9 +122,9 @@ class Classify:
             part = b""
             if self._process:
                 part = self._process.part(min(piece.came_us or began_us, began_us), ends_us, len(batch.records))
-            outputs[CLASSIFIED_EVENTS] += [_handed_over(output, part) for output in piece.classified]
-            outputs[ALERTS] += [_handed_over(output, part) for output in piece.alerts]
-            outputs[DEAD_LETTERS] += [self._dead_letter(dead, part, ends_us[-1]) for dead in piece.dead]
+            outputs[CLASSIFIED_EVENTS] += _handed_over(piece.classified, part)
+            outputs[ALERTS] += _handed_over(piece.alerts, part)
+            outputs[DEAD_LETTERS] += [self._dead_letter(*dead, part, ends_us[-1]) for dead in piece.dead]
         self._spend("encode", perf_counter() - handed_over)
         return outputs
 
@@ -146,10 +132,10 @@ class Classify:
         piece = _Piece(came_us, perf_counter())
         events = self._events(records, piece.dead)
         piece.normalised = perf_counter()
-        matches = [self._matcher.match(read.event) for read in events]
+        matches = [self._matcher.match(event) for _, event, *_ in events]
         piece.matched = perf_counter()
         for read, rules in zip(events, matches, strict=True):
-            self._encode(read, rules, piece)
+            self._encode(*read, rules, piece)
         self._spend("normalise", piece.normalised - piece.started)
         self._spend("match", piece.matched - piece.normalised)
         self._spend("encode", perf_counter() - piece.matched)
@@ -159,21 +145,22 @@ class Classify:
         """Normalise records; what cannot be read goes to `dead`."""
         events = []
         for record in records:
-            stamp = Stamp.of(record)
+            packed = record.header(STAMP_HEADER) or b""
+            stamp = Stamp.unpacked(packed)
             if stamp is None:
                 stamp = self._stamp(record)
-            packed = stamp.packed()
-            if len(stamp.parts) > MAX_PARTS_BYTES:
-                packed = packed[: -len(stamp.parts)]
+                packed = stamp.packed()
+            elif len(packed) > _LONGEST_STAMP or len(packed) < STAMP_BYTES:
+                packed = Stamp(stamp.event_id, stamp.ingest_us, stamp.is_replayed).packed()
             try:
                 _check_size(record)
                 event = self._normalise(record.value, stamp.ingest_us)
             except DecodeError as error:
-                dead.append(_Dead(record, error, packed))
+                dead.append((record, error, packed))
                 continue
             if stamp.is_replayed:
                 event.flags += ("replayed",)
-            events.append(_Read(record, event, stamp, packed))
+            events.append((record, event, stamp.event_id, stamp.ingest_us, packed))
         return events
 
     def _stamp(self, record: Record) -> Stamp:
@@ -183,12 +170,20 @@ class Classify:
         traceparent = record.header(TRACEPARENT_HEADER) if self._process else None
         return Stamp(event_id, record.timestamp_us, parts=link(traceparent) if traceparent else b"")
 
-    def _encode(self, read: _Read, rules: tuple[JudgedRule, ...], piece: _Piece) -> None:
-        record, event, stamp, packed = read
+    def _encode(
+        self,
+        record: Record,
+        event: Event,
+        event_id: bytes,
+        ingest_us: int,
+        packed: bytes,
+        rules: tuple[JudgedRule, ...],
+        piece: _Piece,
+    ) -> None:
         verdict, alerting = self._verdict(event, rules)
         # Of the row, not of the event id: an id in a header is only a claim by whoever wrote it.
         alert_ids = [alert_id_of(record.topic, record.partition, record.offset, rule.id) for rule in alerting]
-        envelope = _envelope(record, event, stamp.event_id, stamp.ingest_us)
+        envelope = _envelope(record, event, event_id, ingest_us)
         head = b'{"tocsin":{"v":1,%b,"flags":%b,"alerts":%b,%b"verdict":%b},"event":' % (
             envelope,
             _list(event.flags),
@@ -200,13 +195,17 @@ class Classify:
         size = len(key) + len(head) + len(event.json) + 1
         if size > _MAX_CLASSIFIED_BYTES:
             detail = f"its classified form would have {size} bytes; {_MAX_CLASSIFIED_BYTES} are allowed"
-            piece.dead.append(_Dead(record, DecodeError("too_large", detail), packed))
+            piece.dead.append((record, DecodeError("too_large", detail), packed))
             return
-        event_at: Headers = ((EVENT_AT_HEADER, b"%d" % len(head)),)
-        piece.classified.append(_Output(head + event.json + b"}", key, event_at, read))
+        # Our headers come first, so that nothing that came with the record can pose as one of them.
+        others = record.headers
+        if others and others[0][0] == STAMP_HEADER:
+            others = others[1:]
+        event_at = ((EVENT_AT_HEADER, b"%d" % len(head)),)
+        piece.classified.append((head + event.json + b"}", key, event_at, packed, others, ingest_us))
         for alert_id, rule in zip(alert_ids, alerting, strict=True):
-            value = self._alert_json(alert_id, rule, event, stamp.ingest_us, envelope)
-            piece.alerts.append(_Output(value, key, (), read))
+            value = self._alert_json(alert_id, rule, event, ingest_us, envelope)
+            piece.alerts.append((value, key, (), packed, others, ingest_us))
 
     def _alert_json(self, alert_id: str, rule: JudgedRule, event: Event, ingest_us: int, envelope: bytes) -> bytes:
         return (
@@ -286,8 +285,7 @@ class Classify:
             }
         )
 
-    def _dead_letter(self, dead: _Dead, part: bytes, time_us: int) -> Record:
-        record, error, packed = dead
+    def _dead_letter(self, record: Record, error: DecodeError, packed: bytes, part: bytes, time_us: int) -> Record:
         return dead_letter_of(
             record,
             stage="classify",
@@ -298,13 +296,12 @@ class Classify:
         )
 
 
-def _handed_over(output: _Output, part: bytes) -> Record:
-    """Return the record. Our headers come first, so that nothing that came with the record can pose as one."""
-    value, key, head, (record, _, stamp, packed) = output
-    others = record.headers
-    if others and others[0][0] == STAMP_HEADER:
-        others = others[1:]
-    return Record(value, key, (*head, (STAMP_HEADER, packed + part), *others), stamp.ingest_us)
+def _handed_over(outputs: Sequence[_Output], part: bytes) -> list[Record]:
+    """Return the records, with when it was done behind their stamps."""
+    return [
+        Record(value, key, (*before, (STAMP_HEADER, packed + part), *behind), ingest_us)
+        for value, key, before, packed, behind, ingest_us in outputs
+    ]
 
 
 def _check_size(record: Record) -> None:
