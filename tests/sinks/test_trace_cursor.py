@@ -3,10 +3,11 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DeliveryError
 from tocsin.sinks.trace_cursor import TraceCursor
 
 
@@ -29,3 +30,28 @@ def test_one_of_a_newer_version_or_damaged_is_refused(tmp_path: Path) -> None:
     (tmp_path / "traces.sqlite").write_bytes(b"no database" * 1_000)
     with pytest.raises(ConfigError, match="cannot be opened"):
         TraceCursor(tmp_path, {})
+
+
+def test_one_whose_making_was_cut_off_is_made_anew_with_its_beginning(tmp_path: Path) -> None:
+    with pytest.raises(AttributeError):
+        TraceCursor(tmp_path, _Breaking(w0=7))
+    with closing(TraceCursor(tmp_path, {"w0": 8})) as cursor:
+        assert cursor.position("w0") == 8
+
+
+class _Breaking(dict[str, int]):
+    """Where it begins cannot be told: a stand-in for a kill at that moment."""
+
+    def items(self) -> NoReturn:
+        raise AttributeError
+
+
+def test_what_the_disk_does_not_take_is_not_counted_and_may_be_tried_again(tmp_path: Path) -> None:
+    with closing(TraceCursor(tmp_path, {"w0": 7})) as cursor:
+        cursor._connection.execute("PRAGMA query_only = 1")
+        with pytest.raises(DeliveryError, match=r"traces\.sqlite` cannot be written"):
+            cursor.advance("w0", 8, {"sent": 1})
+        assert (cursor.position("w0"), cursor.counts()) == (7, {})
+        cursor._connection.execute("PRAGMA query_only = 0")
+        cursor.advance("w0", 8, {"sent": 1})
+        assert (cursor.position("w0"), cursor.counts()) == (8, {"sent": 1})

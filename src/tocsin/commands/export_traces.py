@@ -8,6 +8,8 @@ import os
 from tocsin.commands.options import add_places, add_setting, add_stage, config_of
 from tocsin.errors import ConfigError
 
+_NICENESS = 5  # the stages come first
+
 HELP = "send traces to a collector (part of `store` and `run`)"
 EXAMPLES = """\
 examples:
@@ -34,6 +36,7 @@ def main(parsed: argparse.Namespace) -> int:
             " (and trace.policy to another than off)"
         )
     begin_traces(config)
+    os.nice(_NICENESS)
     counts = export_traces(config, settings, parsed.once, StopSignal(parsed.supervised))
     print(f"traces: {counts.get('sent', 0):,} spans sent so far.")
     return 0

@@ -1,21 +1,24 @@
 """Send the traces of what is stored to a collector: behind the store, never before it, and from where it was left."""
 
+import heapq
 import logging
-import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 
 import pyarrow as pa
 
 from tocsin.config import Config
+from tocsin.errors import DeliveryError
 from tocsin.locks import FileLock
 from tocsin.pipeline.topology import is_shared
 from tocsin.sinks.layout import check_version
 from tocsin.sinks.manifest import Manifest
-from tocsin.sinks.stored_commits import StoredCommits, commits_after, rows_of
+from tocsin.sinks.stored_commits import SegmentUnreadableError, StoredCommits, commits_after, rows_of
 from tocsin.sinks.trace_cursor import TraceCursor
 from tocsin.sinks.traces import events_in, have_alert, trace_ids_of, traced_only
 from tocsin.supervisor import StopSignal
@@ -23,22 +26,25 @@ from tocsin.telemetry.otlp import encode
 from tocsin.telemetry.otlp_answer import CollectorAwayError, SpansRefusedError
 from tocsin.telemetry.otlp_http import OtlpClient
 from tocsin.telemetry.otlp_settings import OtlpSettings, otlp_settings
-from tocsin.telemetry.trace import TracedEvents, spans_of
+from tocsin.telemetry.trace import spans_of
 from tocsin.telemetry.trace_policy import Sampler, TracePolicy
 
 log = logging.getLogger(__name__)
 
-SENT, REJECTED, REFUSED, LIMITED, EXPIRED = "sent", "rejected", "refused", "limited", "expired"
+SENT, REJECTED, REFUSED = "sent", "rejected", "refused"  # spans
+LIMITED, EXPIRED, FAILED = (
+    "limited",
+    "expired",
+    "failed",
+)  # events; failed: no spans can be made of them
 
 _PAUSE_SECONDS = 0.5
-_FINAL_SECONDS = 10.0  # to send what is left once a stop has come
+_FINAL_SECONDS = 10.0  # to send what is left once a stop has come: the supervisor kills after twice that
 _SAY_SECONDS = 30.0
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)  # the last one repeats
 _EVENTS_AT_ONCE = 64  # gzip finds an event's ids again only within 32 KB
 _PIECES_AT_ONCE = 16  # in a request: some 8,000 spans
 _TOO_LARGE = 413
-_NICENESS = 5
-_ROWS = 16_384  # of columns, at once
 
 _Piece = tuple[bytes, int]  # encoded spans, and how many they are
 
@@ -66,22 +72,40 @@ def export_traces(config: Config, settings: OtlpSettings, once: bool, is_stopped
     """Send what is new until a stop, or once; return what was counted. Raises ConfigError."""
     folder = config.store_folder
     lock = FileLock(folder / "traces.lock")
-    if not lock.acquire_within(_FINAL_SECONDS):
-        log.warning("Traces of `%s` are sent by the process with pid %s already.", folder, lock.holder())
+    if not _locked(lock, once, is_stopped):
         return {}
-    os.nice(_NICENESS)
     policy = TracePolicy(config["trace.policy"] == "all", config["trace.ratio"], config["trace.max_spans"])
     with closing(OtlpClient(settings)) as client, closing(TraceCursor(folder, {})) as cursor:
         with closing(Manifest(folder)) as manifest:
-            export = TraceExport(config, manifest, cursor, Sampler(policy), client, is_stopped)
+            system = "kafka" if is_shared(config) else "tocsin"
+            export = TraceExport(folder, system, manifest, cursor, Sampler(policy), client, is_stopped)
+            threading.Thread(target=_close_in_time, args=(client, is_stopped), daemon=True).start()
             try:
                 while not is_stopped.wait(0.0 if export.turn() else _PAUSE_SECONDS) and not once:
                     pass
                 export.turn()
             except StoppedError:
                 log.warning("What is left of the traces is sent after the next start.")
-        lock.release()
         return cursor.counts()
+
+
+def _locked(lock: FileLock, once: bool, is_stopped: StopSignal) -> bool:
+    """Take the lock of whoever sends the traces of a store. Beside another one, wait to be its successor."""
+    if lock.acquire_within(_FINAL_SECONDS if once else 0.0):
+        return True
+    log.warning("Traces are sent by the process with pid %s already.", lock.holder())
+    while not once and not is_stopped.wait(_PAUSE_SECONDS):
+        if lock.try_acquire():
+            return True
+    return False
+
+
+def _close_in_time(client: OtlpClient, is_stopped: StopSignal) -> None:
+    """End a request that still waits for its answer when there is no more time for it."""
+    while not is_stopped.wait(_PAUSE_SECONDS):
+        pass
+    time.sleep(_FINAL_SECONDS)
+    client.close()
 
 
 class TraceExport:
@@ -89,15 +113,16 @@ class TraceExport:
 
     def __init__(
         self,
-        config: Config,
+        folder: Path,
+        system: str,
         manifest: Manifest,
         cursor: TraceCursor,
         sampler: Sampler,
         client: OtlpClient,
         is_stopped: Callable[[], bool],
     ) -> None:
-        self._folder = config.store_folder
-        self._system = "kafka" if is_shared(config) else "tocsin"
+        self._folder = folder
+        self._system = system
         self._manifest = manifest
         self._cursor = cursor
         self._sampler = sampler
@@ -105,50 +130,88 @@ class TraceExport:
         self._is_stopped = is_stopped
         self._stopped_at: float | None = None
         self._said_at = -_SAY_SECONDS
+        self._at_once = _PIECES_AT_ONCE
+        self._unreadable: set[str] = set()  # paths of segments
 
     def turn(self) -> bool:
         """Send what was committed since the last turn; return whether there was something.
 
         Raises StoppedError once there is no more time for it.
         """
-        segments = self._manifest.segments()
-        was_any = False
-        for writer in self._manifest.writers():
-            for commits in commits_after(self._manifest, writer, self._cursor.position(writer), segments):
-                try:
-                    counts = self._send_commits(commits)
-                except FileNotFoundError:  # merged meanwhile: the next turn finds it there
-                    return True
-                self._cursor.advance(writer, commits.last, counts)
-                was_any = True
-        return was_any
+        behind = self._behind()
+        if not behind:
+            return False
+        segments = [each for each in self._manifest.segments() if each.path not in self._unreadable]
+        streams = [
+            commits_after(self._manifest, writer, position, listed, segments)
+            for writer, (position, listed) in behind.items()
+        ]
+        # In the order of storing: so the limit of a second counts what all writers stored in it.
+        for commits in heapq.merge(*streams, key=lambda each: each.written_us):
+            try:
+                counts = self._send_commits(commits)
+            except SegmentUnreadableError as error:
+                self._look_again(error)
+                return True
+            except OSError as error:
+                self._say("Traces wait for the disk, nothing is lost: %s", error)
+                return False
+            self._advance(commits, counts)
+        return True
+
+    def _behind(self) -> Mapping[str, tuple[int, int]]:
+        """Return of each writer with new commits how far it was sent, and how far it is listed."""
+        ends = {writer: (self._cursor.position(writer), end) for writer, end in self._manifest.writers().items()}
+        return {writer: (position, end) for writer, (position, end) in ends.items() if end > position}
+
+    def _look_again(self, error: SegmentUnreadableError) -> None:
+        """Merged meanwhile, it is found elsewhere in the next turn; but one that is still listed is lost."""
+        if error.path in {segment.path for segment in self._manifest.segments()}:
+            log.error("Its traces are lost: %s", error)
+            self._unreadable.add(error.path)
 
     def _send_commits(self, commits: StoredCommits) -> Counter[str]:
+        """Send what is chosen of them. Raises StoppedError, SegmentUnreadableError: it is to be done again."""
         counts: Counter[str] = Counter()
-        found = 0
-        for segment, rows in rows_of(self._folder, commits):
-            found += rows.num_rows
-            self._send_rows(rows, segment.kind, segment.written_us, counts)
-        if commits.are_merged:
-            expected = self._manifest.rows_of_commits(commits.writer, commits.first, commits.last)
-            counts[EXPIRED] += max(0, expected - found)
+        room = self._sampler.state
+        try:
+            pieces = self._pieces(commits, counts)
+            while request := list(islice(pieces, self._at_once)):
+                self._deliver(request, counts)
+        except (StoppedError, SegmentUnreadableError, OSError):
+            self._sampler.state = room
+            raise
+        except Exception:  # whatever stands in the store, it holds up neither what comes next nor the stages
+            log.exception(
+                "Traces of commits %s to %s of writer %s are lost.", commits.first, commits.last, commits.writer
+            )
+            counts[FAILED] += commits.rows
         return counts
 
-    def _send_rows(self, rows: pa.Table, kind: str, stored_us: int, counts: Counter[str]) -> None:
-        rows = traced_only(rows)
-        chosen, limited = self._sampler.chosen(trace_ids_of(rows), have_alert(rows), stored_us)
-        counts[LIMITED] += limited
-        rows = rows.filter(pa.array(chosen))
-        if not rows.num_rows:
-            return
-        pieces = self._pieces(events_in(rows, kind))
-        while request := list(islice(pieces, _PIECES_AT_ONCE)):
-            self._deliver(request, counts)
+    def _pieces(self, commits: StoredCommits, counts: Counter[str]) -> Iterator[_Piece]:
+        found = 0
+        for stored in rows_of(self._folder, commits):
+            found += stored.rows.num_rows
+            rows = traced_only(stored.rows)
+            chosen, limited = self._sampler.chosen(trace_ids_of(rows), have_alert(rows), stored.stored_us)
+            counts[LIMITED] += limited
+            rows = rows.filter(pa.array(chosen))
+            if not rows.num_rows:
+                continue
+            for piece in events_in(rows, stored.kind).pieces(_EVENTS_AT_ONCE):
+                groups = spans_of(piece, self._system)
+                yield encode(groups), sum(map(len, groups))
+        counts[EXPIRED] += max(0, commits.rows - found)
 
-    def _pieces(self, events: TracedEvents) -> Iterator[_Piece]:
-        for piece in events.pieces(_EVENTS_AT_ONCE):
-            groups = spans_of(piece, self._system)
-            yield encode(groups), sum(map(len, groups))
+    def _advance(self, commits: StoredCommits, counts: Mapping[str, int]) -> None:
+        """Remember that they are done with, as soon as the disk takes it. Raises StoppedError."""
+        while True:
+            try:
+                self._cursor.advance(commits.writer, commits.last, counts)
+                return
+            except DeliveryError as error:
+                self._say("Traces wait: %s", error)
+                self._wait(_BACKOFF_SECONDS[-1])
 
     def _deliver(self, pieces: Sequence[_Piece], counts: Counter[str]) -> None:
         """Send pieces as one request, as soon as the collector takes it. Raises StoppedError."""
@@ -167,7 +230,7 @@ class TraceExport:
                 continue
             except SpansRefusedError as error:
                 if error.status == _TOO_LARGE and len(pieces) > 1:
-                    half = len(pieces) // 2
+                    self._at_once = half = len(pieces) // 2
                     self._deliver(pieces[:half], counts)
                     self._deliver(pieces[half:], counts)
                     return

@@ -62,6 +62,15 @@ class Segment:
     trace: Part | None = None  # when it was written: belongs behind the trace of each row. None: its rows have none
 
 
+@dataclass(frozen=True)
+class ListedCommit:
+    """One commit of a writer."""
+
+    seq: int
+    rows: int  # events and dead letters
+    written_us: int
+
+
 def commit_key(installation: str, writer: str) -> bytes:
     """Return the key of a writer's records on `store-commits`: its name, behind its installation where there is one."""
     return f"{installation}/{writer}".encode() if installation else writer.encode()
@@ -192,13 +201,14 @@ class Manifest:
         """Return writer -> sequence number of its last commit that is listed."""
         return dict(self._connection.execute("SELECT name, seq FROM writers"))
 
-    def rows_of_commits(self, writer: str, first: int, last: int) -> int:
-        """Return how many rows these commits of a writer had, as far as they are not forgotten."""
-        row = self._connection.execute(
-            "SELECT coalesce(sum(events + dead_letters), 0) FROM commits WHERE writer = ? AND seq BETWEEN ? AND ?",
-            (writer, first, last),
-        ).fetchone()
-        return int(row[0])
+    def commits(self, writer: str, after: int, last: int, limit: int) -> list[ListedCommit]:
+        """Return a writer's commits behind `after` up to `last`, in order, the first ones that are not forgotten."""
+        rows = self._connection.execute(
+            "SELECT seq, events + dead_letters, written_us FROM commits WHERE writer = ? AND seq > ? AND seq <= ?"
+            " ORDER BY seq LIMIT ?",
+            (writer, after, last, limit),
+        )
+        return [ListedCommit(*row) for row in rows]
 
     def latencies(self) -> Counter[int]:
         """Return how many events took how long from ingest to being listed, by bucket. Two of these can be

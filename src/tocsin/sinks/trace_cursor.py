@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DeliveryError
 from tocsin.sinks.files import make_directory
 
 _VERSION = 1
@@ -33,13 +33,13 @@ class TraceCursor:
                     f" {_VERSION}); use that version, or another data directory"
                 )
             self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")  # what a power loss undoes is sent again
             if version == 0:
-                self._connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {_VERSION};COMMIT;")
-                self._connection.executemany("INSERT INTO cursors VALUES (?, ?)", begin.items())
+                self._begin(begin)
         except sqlite3.Error as error:
             self._connection.close()
             raise ConfigError(f"traces: `{self._path}` cannot be opened: {error}; remove it to begin anew") from error
-        except ConfigError:
+        except BaseException:
             self._connection.close()
             raise
 
@@ -52,15 +52,34 @@ class TraceCursor:
         return int(row[0]) if row else 0
 
     def advance(self, writer: str, seq: int, counts: Mapping[str, int]) -> None:
-        """Go on behind a commit, and add to what is counted, in one transaction."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (writer, seq))
-        self._connection.executemany(
-            "INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-            [(what, count) for what, count in counts.items() if count],
-        )
-        self._connection.execute("COMMIT")
+        """Go on behind a commit, and add to what is counted, in one transaction.
+
+        Raises DeliveryError where the disk does not take it: nothing is changed, and the same may be tried again.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (writer, seq))
+            self._connection.executemany(
+                "INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+                [(what, count) for what, count in counts.items() if count],
+            )
+            self._connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise DeliveryError(f"traces: `{self._path}` cannot be written: {error}; free some space") from error
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def counts(self) -> Mapping[str, int]:
         """Return all that was counted so far, by what it is."""
         return dict(self._connection.execute("SELECT what, count FROM counts"))
+
+    def _begin(self, begin: Mapping[str, int]) -> None:
+        """A kill leaves all of it or none: one without its beginning would send what was stored before."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        if self._connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # nobody was quicker
+            for statement in _SCHEMA.strip().split("\n"):
+                self._connection.execute(statement)
+            self._connection.executemany("INSERT INTO cursors VALUES (?, ?)", begin.items())
+            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+        self._connection.execute("COMMIT")

@@ -33,6 +33,15 @@ class Sampler:
         self._room = policy.max_spans * _BURST_SECONDS  # spans that may go now
         self._at_us = 0
 
+    @property
+    def state(self) -> tuple[float, int]:
+        """What it remembers of the limit: set again, the same is chosen once more."""
+        return self._room, self._at_us
+
+    @state.setter
+    def state(self, state: tuple[float, int]) -> None:
+        self._room, self._at_us = state
+
     def chosen(self, trace_ids: Ids, have_alert: Rows, stored_us: int) -> tuple[Rows, int]:
         """Return which of n events to send, and how many more would have gone but for the limit.
 
