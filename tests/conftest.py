@@ -1,6 +1,7 @@
 """What many tests need: the data beside the project, and programs that run beside the test."""
 
 import os
+import signal
 import subprocess
 import sys
 import tarfile
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.broker import Cluster
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it, and so would its children
 
 
 @pytest.fixture(scope="session")
