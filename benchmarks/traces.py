@@ -191,10 +191,10 @@ def _sample(pid: int, cpu: dict[int, tuple[str, float]]) -> None:
     """Note the CPU time so far of each process below a run, by its stage; merging files is none."""
     with suppress(psutil.NoSuchProcess):
         for process in psutil.Process(pid).children(recursive=True):
-            with suppress(psutil.Error, IndexError):
+            with suppress(psutil.Error, ValueError):
                 times = process.cpu_times()
-                name = cpu[process.pid][0] if process.pid in cpu else process.cmdline()[3]
-                cpu[process.pid] = (name, times.user + times.system)
+                command = process.cmdline()
+                cpu[process.pid] = (command[command.index("tocsin") + 1], times.user + times.system)
 
 
 def _behind(store: Path) -> int:
