@@ -1,13 +1,20 @@
-"""What was run is found in a real Jaeger, event by event, by its id: the whole of each trace, and nothing else."""
+"""Traces as a real Jaeger has them: of every event that was stored, whole, whatever was killed on the way."""
 
+import random
+import sqlite3
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
-from tests.command import tocsin
+from tests.command import query, start_tocsin, tocsin
 from tests.jaeger.server import Jaeger
+from tests.kafka.broker import Cluster
+from tests.relay import Relay
 
-from tocsin.sinks.reader import open_store
 from tocsin.telemetry.ids import span_id_of
 from tocsin.telemetry.spans import Span
 
@@ -23,50 +30,137 @@ _PARENTS = {
     "write_csv": "store_event",
     "write_parquet": "store_event",
 }
-_IN_TURN = list(_PARENTS)[:6]
+_IN_TURN = tuple(_PARENTS)[:6]
+_SERVICES = {"tocsin-produce", "tocsin-classify", "tocsin-store"}
+_KILLS = 8
+_EVENTS = 4_000
 
 
-def _ids(data: Path, view: str) -> set[bytes]:
-    with closing(open_store(data / "store")) as store:
-        return {bytes.fromhex(each) for (each,) in store.execute(f"SELECT DISTINCT event_id FROM {view}").fetchall()}
+@pytest.fixture
+def jaeger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jaeger]:
+    """A Jaeger that all commands of the test send to."""
+    with Jaeger(tmp_path / "jaeger") as jaeger:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", jaeger.otlp)
+        monkeypatch.setenv("no_proxy", "*")
+        yield jaeger
 
 
-def _check_whole(trace_id: bytes, spans: list[Span]) -> None:
+def _stored(data: Path) -> Sequence[Mapping[str, object]]:
+    return query(data, "SELECT event_id, len(alert_ids) AS alerts FROM events")
+
+
+def _send_the_rest(folder: Path, trace: str) -> None:
+    done = tocsin("export-traces", "--once", "--trace", trace, "--data", "data", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def _counts(data: Path) -> Mapping[str, int]:
+    with closing(sqlite3.connect(data / "store" / "traces.sqlite")) as connection:
+        return dict(connection.execute("SELECT what, count FROM counts"))
+
+
+def _check(traces: Mapping[bytes, Sequence[Span]], event_ids: Collection[str]) -> None:
+    """Of these events and of no others, the whole trace is there, each span once but for equal copies."""
+    assert {trace_id.hex() for trace_id in traces} == set(event_ids)
+    for event_id, copies in traces.items():
+        _check_trace(event_id, [span for at, span in enumerate(copies) if span not in copies[:at]])
+
+
+def _check_trace(event_id: bytes, spans: Sequence[Span]) -> None:
     by_name = {span.name: span for span in spans}
-    assert sorted(by_name) == sorted(_PARENTS)
-    assert len(spans) == len(_PARENTS)
+    assert sorted(span.name for span in spans) == sorted(_PARENTS), event_id.hex()
+    assert {span.resource.service for span in spans} == _SERVICES
     for name, parent in _PARENTS.items():
-        span = by_name[name]
-        assert span.span_id == span_id_of(trace_id, name)
-        assert span.parent_id == (span_id_of(trace_id, parent) if parent else b"")
-        assert span.start_ns <= span.end_ns
-        assert not span.error
-    starts = [by_name[name].start_ns for name in _IN_TURN]
-    assert starts == sorted(starts)
-    assert {span.resource.service for span in spans} == {"tocsin-produce", "tocsin-classify", "tocsin-store"}
+        assert by_name[name].span_id == span_id_of(event_id, name)
+        assert by_name[name].parent_id == (by_name[parent].span_id if parent else b"")
+    times = [time_ns for name in _IN_TURN for time_ns in (by_name[name].start_ns, by_name[name].end_ns)]
+    assert times == sorted(times), event_id.hex()
+    store = by_name["store_event"]
+    for name in ("write_csv", "write_parquet"):
+        assert store.start_ns <= by_name[name].start_ns <= by_name[name].end_ns <= store.end_ns
 
 
-def test_every_event_has_its_whole_trace_where_all_are_sent(tmp_path: Path) -> None:
-    with Jaeger(tmp_path / "jaeger") as jaeger:
-        asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": jaeger.otlp}
-        done = tocsin("run", "--count", 4_000, "--trace", "all", "--data", "data", cwd=tmp_path, environment=asked)
+def test_a_run_leaves_the_whole_trace_of_every_event(tmp_path: Path, jaeger: Jaeger) -> None:
+    done = tocsin("run", "--count", 3_000, "--trace", "all", "--data", "data", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    event_ids = [str(row["event_id"]) for row in _stored(tmp_path / "data")]
+    assert len(event_ids) == 3_000
+    traces = jaeger.traces()
+    _check(traces, event_ids)
+    assert _counts(tmp_path / "data") == {"sent": 3_000 * len(_PARENTS)}
+    assert sum(map(len, traces.values())) == 3_000 * len(_PARENTS)
+
+
+def test_on_kafka_every_alert_is_traced_whole_and_of_the_others_those_of_the_ratio(
+    tmp_path: Path, jaeger: Jaeger, kafka: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ratio = 0.1
+    monkeypatch.setenv("TOCSIN_TRACE_RATIO", str(ratio))
+    monkeypatch.setenv("TOCSIN_TRACE_MAX_SPANS", "1000000")
+    place = ("--bus", kafka.url, "--data", "data")
+    stages = [start_tocsin(stage, *place, cwd=tmp_path) for stage in ("classify", "classify", "store")]
+    try:
+        done = tocsin("produce", "--count", 20_000, "--seed", 7, "--hosts", 5, *place, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-        found = jaeger.traces()
-        assert set(found) == _ids(tmp_path / "data", "events")
-        for trace_id, spans in found.items():
-            _check_whole(trace_id, spans)
+        deadline = time.monotonic() + 90
+        while len(rows := _stored(tmp_path / "data")) < 20_000:
+            assert time.monotonic() < deadline, (tmp_path / "output.txt").read_text()[-3000:]
+            time.sleep(0.3)
+    finally:
+        for stage in stages:
+            stage.terminate()
+        codes = [stage.wait(30) for stage in stages]
+        kafka.empty()
+    assert codes == [0, 0, 0], (tmp_path / "output.txt").read_text()
+    alerts = {str(row["event_id"]) for row in rows if row["alerts"]}
+    least = round((1 - ratio) * (1 << 56))
+    sampled = {event_id for row in rows if int((event_id := str(row["event_id"]))[-14:], 16) >= least}
+    assert alerts - sampled
+    assert 0.09 < len(sampled) / len(rows) < 0.11
+    _check(jaeger.traces(), alerts | sampled)
 
 
-def test_by_default_every_alert_has_its_whole_trace_and_some_of_the_others_have(tmp_path: Path) -> None:
-    with Jaeger(tmp_path / "jaeger") as jaeger:
-        asked = {"OTEL_EXPORTER_OTLP_ENDPOINT": jaeger.otlp}
-        done = tocsin("run", "--count", 8_000, "--data", "data", cwd=tmp_path, environment=asked)
-        assert done.returncode == 0, done.stderr
-        found = jaeger.traces()
-        events, alerts = _ids(tmp_path / "data", "events"), _ids(tmp_path / "data", "alerts")
-        assert alerts
-        assert alerts <= set(found) <= events
-        others = len(found) - len(alerts)
-        assert 40 <= others <= 130, "one in a hundred of 8,000, by ids that are the same each time"
-        for trace_id, spans in found.items():
-            _check_whole(trace_id, spans)
+def test_kills_of_anything_and_a_network_that_breaks_lose_no_trace(
+    tmp_path: Path, jaeger: Jaeger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing can be sent segments are merged, so that the exporter finds rows where they were not written."""
+    monkeypatch.setenv("TOCSIN_STORE_MERGE_FILES", "2")
+    monkeypatch.setenv("TOCSIN_STORE_GRACE_SECONDS", "0.1")
+    rng = random.Random(20260112)
+    command = ("run", "--count", _EVENTS, "--rate", 500, "--trace", "all", "--data", "data")
+    with Relay(urlsplit(jaeger.otlp).port or 0) as relay:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{relay.port}")
+        run = start_tocsin(*command, cwd=tmp_path)
+        killed: list[str] = []
+        deadline = time.monotonic() + 120
+        while run.poll() != 0:
+            assert time.monotonic() < deadline, (tmp_path / "output.txt").read_text()[-3000:]
+            if run.poll() is not None:
+                run = start_tocsin(*command, cwd=tmp_path)
+            time.sleep(rng.uniform(0.2, 0.8))
+            if len(killed) < _KILLS:
+                killed.append(_kill_one(run.pid, rng))
+                relay.cut()
+                time.sleep(rng.uniform(0.0, 0.2))
+                tocsin("maintain", "--once", "--data", "data", cwd=tmp_path)
+                relay.mend()
+        assert len(killed) == _KILLS, f"the run ended after {len(killed)} kills: give it more to do"
+        _send_the_rest(tmp_path, "all")
+    assert list((tmp_path / "data" / "store").glob("segments/events/*/merged.*"))
+    assert _counts(tmp_path / "data").keys() == {"sent"}
+    event_ids = [str(row["event_id"]) for row in _stored(tmp_path / "data")]
+    assert len(event_ids) == _EVENTS
+    _check(jaeger.traces(), event_ids)
+
+
+def _kill_one(pid: int, rng: random.Random) -> str:
+    """Kill the run itself, or a process below it, every other time the exporter; return its command."""
+    try:
+        below = psutil.Process(pid).children(recursive=True)
+        exporters = [process for process in below if "export-traces" in process.cmdline()]
+        victim = rng.choice(exporters if exporters and rng.random() < 0.5 else [psutil.Process(pid), *below])
+        command = " ".join(victim.cmdline()[2:5])
+        victim.kill()
+    except psutil.NoSuchProcess:
+        return "gone"
+    return command

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from tests.telemetry.official_otlp import official_request
-from tocsin.telemetry.otlp import encode
+from tocsin.telemetry.otlp import encode, encode_pieces
 from tocsin.telemetry.spans import CONSUMER, INTERNAL, PRODUCER, Ids, Numbers, Resource, SpanColumns
 
 _MAX_INT64 = (1 << 63) - 1
@@ -116,6 +116,55 @@ def test_spans_of_one_resource_stand_together() -> None:
 def test_requests_one_behind_the_other_are_one() -> None:
     first, second = encode([_group(3)]), encode([_group(2), _group(1)])
     assert _spans(first + second) == _spans(first) + _spans(second)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 64, 300, 1000])
+def test_a_piece_holds_the_spans_of_its_events_and_all_pieces_those_of_all(at_once: int) -> None:
+    """Three kinds of spans of 300 events: one of all, one that stands in two groups, one that some do not have."""
+    rows = np.arange(300)
+    some = [rows, rows[rows % 3 == 0], rows[rows % 3 > 0], rows[200:]]
+    groups = [_of_events(f"span {number}", its_own) for number, its_own in enumerate(some)]
+    pieces = list(encode_pieces(groups, len(rows), at_once))
+    assert len(pieces) == -(-300 // at_once)
+    for number, (encoded, spans) in enumerate(pieces):
+        request = ExportTraceServiceRequest.FromString(encoded)
+        found = [span for of_resource in request.resource_spans for span in of_resource.scope_spans[0].spans]
+        assert len(found) == spans
+        assert {int.from_bytes(span.trace_id[8:], "big") // at_once for span in found} == {number}
+    expected = official_request([span for group in groups for span in group.spans()])
+    assert _sorted_spans(b"".join(encoded for encoded, _ in pieces)) == _sorted_spans(expected.SerializeToString())
+
+
+def test_a_group_of_which_nothing_says_what_events_it_is_of_is_not_cut() -> None:
+    with pytest.raises(ValueError, match="nothing says of which events"):
+        list(encode_pieces([replace(_of_events("a", np.arange(3)), events=None)], 3, 64))
+    assert list(encode_pieces([], 0, 64)) == []
+
+
+def _of_events(name: str, events: Numbers) -> SpanColumns:
+    ids = np.zeros((len(events), 16), np.uint8)
+    ids[:, 8:] = events.astype(">u8").view(np.uint8).reshape(-1, 8)
+    return SpanColumns(
+        name=name,
+        kind=INTERNAL,
+        resource=replace(_STAGE, instance=str(len(events) % 2)),
+        trace_ids=ids,
+        span_ids=ids[:, 8:] + np.uint8(1),
+        parent_ids=None,
+        start_ns=events * 1000,
+        end_ns=events * 1001,
+        numbers={"messaging.kafka.offset": events},
+        events=events,
+    )
+
+
+def _sorted_spans(encoded: bytes) -> list[tuple[bytes, bytes]]:
+    request = ExportTraceServiceRequest.FromString(encoded)
+    return sorted(
+        (of_resource.resource.SerializeToString(), span.SerializeToString())
+        for of_resource in request.resource_spans
+        for span in of_resource.scope_spans[0].spans
+    )
 
 
 def test_the_width_of_a_number_is_that_of_the_greatest_of_its_column() -> None:

@@ -22,7 +22,7 @@ from tocsin.sinks.stored_commits import SegmentUnreadableError, StoredCommits, c
 from tocsin.sinks.trace_cursor import TraceCursor
 from tocsin.sinks.traces import events_in, have_alert, trace_ids_of, traced_only
 from tocsin.supervisor import StopSignal
-from tocsin.telemetry.otlp import encode
+from tocsin.telemetry.otlp import encode_pieces
 from tocsin.telemetry.otlp_answer import CollectorAwayError, SpansRefusedError
 from tocsin.telemetry.otlp_http import OtlpClient
 from tocsin.telemetry.otlp_settings import OtlpSettings, otlp_settings
@@ -42,7 +42,8 @@ _PAUSE_SECONDS = 0.5
 _FINAL_SECONDS = 10.0  # to send what is left once a stop has come: the supervisor kills after twice that
 _SAY_SECONDS = 30.0
 _BACKOFF_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)  # the last one repeats
-_EVENTS_AT_ONCE = 64  # gzip finds an event's ids again only within 32 KB
+_EVENTS_AT_ONCE = 4_096  # whose spans are made: some 8 MB
+_EVENTS_OF_A_PIECE = 64  # gzip finds an event's ids again only within 32 KB
 _PIECES_AT_ONCE = 16  # in a request: some 8,000 spans
 _TOO_LARGE = 413
 
@@ -198,9 +199,8 @@ class TraceExport:
             rows = rows.filter(pa.array(chosen))
             if not rows.num_rows:
                 continue
-            for piece in events_in(rows, stored.kind).pieces(_EVENTS_AT_ONCE):
-                groups = spans_of(piece, self._system)
-                yield encode(groups), sum(map(len, groups))
+            for events in events_in(rows, stored.kind).pieces(_EVENTS_AT_ONCE):
+                yield from encode_pieces(spans_of(events, self._system), len(events), _EVENTS_OF_A_PIECE)
         counts[EXPIRED] += max(0, commits.rows - found)
 
     def _advance(self, commits: StoredCommits, counts: Mapping[str, int]) -> None:

@@ -5,7 +5,7 @@ width of its greatest, which protobuf allows: so all spans of a group are of one
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from io import BytesIO
 
@@ -15,7 +15,7 @@ from tocsin import __version__
 from tocsin.telemetry.otlp_columns import cells_of
 from tocsin.telemetry.otlp_template import key_value, template_of
 from tocsin.telemetry.protobuf_pieces import head, joined, message, text
-from tocsin.telemetry.spans import Resource, SpanColumns
+from tocsin.telemetry.spans import Numbers, Resource, SpanColumns
 
 _BLOCK_ROWS = 256  # spans that are made at once: some 75 KB, which stay in a core's cache
 
@@ -23,8 +23,8 @@ _BLOCK_ROWS = 256  # spans that are made at once: some 75 KB, which stay in a co
 def encode(groups: Sequence[SpanColumns]) -> bytes:
     """Return an ExportTraceServiceRequest: the spans of each resource together, in the order they are given in.
 
-    Two requests, one behind the other, are one. So a large one is best made of pieces of some hundred events: gzip
-    looks back 32 KB, and then finds a trace's id in the spans before. Nothing to send is no bytes.
+    Two requests, one behind the other, are one. So a large one is best made of pieces (`encode_pieces`) of some hundred
+    events: gzip looks back 32 KB, and then finds a trace's id in the spans before. Nothing to send is no bytes.
 
     Raises ValueError where a column of a group has another shape than it should, a number below 0, or text that is not
     ASCII, and where an attribute is an integer of more than 64 bits.
@@ -35,6 +35,44 @@ def encode(groups: Sequence[SpanColumns]) -> bytes:
         for each in rows:
             each.write_to(out)
     return out.getvalue()
+
+
+def encode_pieces(groups: Sequence[SpanColumns], events: int, at_once: int) -> Iterator[tuple[bytes, int]]:
+    """Yield what `encode` makes of so many events at a time, and how many spans these are; of groups with `events`.
+
+    `events`: how many there are. The groups are encoded as they are, and only then cut: that is much cheaper than to
+    make, and to encode, the small groups of each piece. Raises ValueError as `encode` does.
+    """
+    bounds = np.arange(0, events + at_once, at_once)
+    whole = [
+        (group.resource, *_whole(group), np.searchsorted(_events(group), bounds)) for group in groups if len(group)
+    ]
+    for piece in range(len(bounds) - 1):
+        parts: dict[Resource, list[memoryview]] = defaultdict(list)
+        spans = 0
+        for resource, encoded, length, cuts in whole:
+            begin, end = int(cuts[piece]), int(cuts[piece + 1])
+            if begin < end:
+                parts[resource].append(encoded[begin * length : end * length])
+                spans += end - begin
+        out = BytesIO()
+        for resource, its_own in parts.items():
+            out.write(_head(resource, sum(map(len, its_own))))
+            out.writelines(its_own)
+        yield out.getvalue(), spans
+
+
+def _whole(group: SpanColumns) -> tuple[memoryview, int]:
+    """Return the spans of a group one behind the other, and the bytes of each."""
+    rows, out = _Rows(group), BytesIO()
+    rows.write_to(out)
+    return out.getbuffer(), rows.size // len(group)
+
+
+def _events(group: SpanColumns) -> Numbers:
+    if group.events is None:
+        raise ValueError(f"span `{group.name}`: nothing says of which events they are; `encode` takes such a group")
+    return group.events
 
 
 def _rows_by_resource(groups: Sequence[SpanColumns]) -> "dict[Resource, list[_Rows]]":

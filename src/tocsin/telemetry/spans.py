@@ -63,6 +63,7 @@ class SpanColumns:
     texts: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)  # attributes, (n, length) of ASCII
     error: str = ""
     links: tuple[Ids, Ids] | None = None  # one for each: trace ids (n, 16), span ids (n, 8)
+    events: Numbers | None = None  # (n,) of which event each is, by its number among those at hand, ascending
 
     def __len__(self) -> int:
         return len(self.trace_ids)

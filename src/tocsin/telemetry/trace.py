@@ -192,6 +192,7 @@ class _Traces:
             texts=texts,
             error=self._error(name, rows[0]),
             links=first.links and _repeated(first.links, len(rows)),
+            events=rows,
         )
 
     def _attributes(self, name: str, row: int, extent: _Extent) -> tuple[Mapping[str, Value], bool]:
