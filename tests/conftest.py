@@ -12,7 +12,9 @@ import pytest
 
 from tests.kafka.broker import Cluster
 
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it, and so would its children
+signal.signal(
+    signal.SIGINT, signal.default_int_handler
+)  # a job in the background ignores it, and so would its children
 
 
 @pytest.fixture(scope="session")
