@@ -7,7 +7,9 @@ Elastic Common Schema for rules and ATT&CK (`rule.*`, `threat.*`), and our own u
 from binascii import hexlify
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,8 +91,7 @@ class TracedEvents:
         return self.error is not None
 
 
-@dataclass(frozen=True)
-class _Extent:
+class _Extent(NamedTuple):
     """One span of all events that share a trace's times."""
 
     resource: Resource
@@ -251,7 +252,12 @@ def _extents(parts: Sequence[StageTimes], are_dead_letters: bool) -> dict[str, _
 
 
 def _resource(times: StageTimes) -> Resource:
-    return Resource(f"tocsin-{times.stage}", times.instance, times.host, times.version)
+    return _remembered_resource(times.stage, times.instance, times.host, times.version)
+
+
+@lru_cache(maxsize=64)  # of all processes there are hardly more
+def _remembered_resource(stage: str, instance: str, host: str, version: str) -> Resource:
+    return Resource(f"tocsin-{stage}", instance, host, version)
 
 
 def _placed(name: str, extent: _Extent, found: Mapping[str, _Extent], linked: tuple[bytes, bytes] | None) -> _Extent:
@@ -260,9 +266,9 @@ def _placed(name: str, extent: _Extent, found: Mapping[str, _Extent], linked: tu
     while parent and parent not in found:
         parent = _PARENTS[parent]
     if not parent:
-        return replace(extent, links=linked)
+        return extent._replace(links=linked)
     behind_us = found[parent].end_us - extent.start_us if name in _GROUPS else 0
-    return replace(extent, parent=parent, behind_us=max(0, behind_us))
+    return extent._replace(parent=parent, behind_us=max(0, behind_us))
 
 
 def _linked(part: StageTimes | None) -> tuple[bytes, bytes] | None:
