@@ -19,6 +19,7 @@ from tocsin.telemetry.otlp_settings import OtlpSettings
 
 _GZIP_LEVEL = 1  # 6 takes twice the time for 5 to 11 % fewer bytes
 _MAX_ANSWER_BYTES = 65_536
+_GRPC = "is it the port of gRPC (4317 as a rule)? OTLP over HTTP has 4318"
 _MAX_SHOWN = 300  # characters of what the collector says
 _MAX_ABANDONED = 4
 _SHORTEST_SECRET = 6  # characters; what is shorter stands in any text
@@ -139,7 +140,9 @@ class OtlpClient:
         if isinstance(cause, ssl.SSLError):
             return f"TLS failed: {said}; does it speak TLS, and want OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE?"
         if isinstance(cause, HTTPException) and not isinstance(cause, OSError):
-            return "no HTTP/1.1 is spoken there; is it the port of gRPC (4317 as a rule)? OTLP over HTTP has 4318"
+            return f"no HTTP/1.1 is spoken there; {_GRPC}"
+        if isinstance(cause, ConnectionResetError | BrokenPipeError):  # or it is starting anew
+            return f"the connection was broken off: {said}; if it always is: {_GRPC}"
         return f"cannot be reached: {said}; does a collector listen there?"
 
     def _said(self, text: str) -> str:
