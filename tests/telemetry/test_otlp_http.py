@@ -337,7 +337,7 @@ def test_a_connection_that_breaks_off_can_be_tried_again() -> None:
         thread = threading.Thread(target=lambda: server.accept()[0].close())
         thread.start()
         place = f"127.0.0.1:{server.getsockname()[1]}"
-        with _client(place) as client, pytest.raises(CollectorAwayError, match="cannot be reached: "):
+        with _client(place) as client, pytest.raises(CollectorAwayError, match="the connection was broken off: "):
             client.send(_REQUEST)
         thread.join()
 
