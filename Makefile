@@ -8,11 +8,11 @@ READY := .venv/.ready
 run: $(READY)  ## simulate a day of a Windows fleet, classify and store it, sum it up (embedded, no server)
 	$(BIN)/tocsin run
 
-test: $(READY)  ## the tests that need nothing but Python (under three minutes)
+test: $(READY)  ## the tests that need nothing but Python (three to seven minutes on two cores)
 	$(BIN)/python -m pytest -n auto
 
 test-all: lint services $(if $(TESTED),,test)  ## all tests: those above, then on a real Kafka, kills, faults, large inputs; TESTED=1 leaves out those above
-	$(BIN)/python -m pytest -n 4 -m slow --durations 15
+	$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder -m slow --durations 15
 
 coverage: $(READY)  ## which lines the tests that need nothing but Python run
 	$(BIN)/python -m pytest -n auto --cov=tocsin --cov-report=term:skip-covered
@@ -25,7 +25,7 @@ lint: $(READY)  ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-services:  ## what some slow tests need beside Python: Chromium, to look at the pages; quick once it is there
+services:  ## what some slow tests need beside Python: Chromium, to look at the pages; says what is there and where; quick once all is
 	@sh tests/services.sh
 
 bench: $(READY)  ## measure; prints machine, commit, corpus and a ratio to a baseline of the same run

@@ -54,6 +54,7 @@ _WAYS: dict[str, Sequence[str]] = {
     " --json": ["--json"],
     " --json of one host": ["--json", "--host", "srv-0001.harbor.example"],
     ", tables and picture": [],
+    " --latency --json": ["--latency", "--json"],
 }
 
 

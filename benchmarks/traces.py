@@ -6,7 +6,9 @@ A real Jaeger takes the traces, on this machine, too (`make services` builds it)
 
 exporter  CPU µs an event and a span of one store, sent from within this process: read, spans, encode, gzip, send; bytes
 stages    `tocsin run` with --trace off, alerts and all in turn (A B C A B C): CPU µs an event of each stage, from the
-          start of its process to its end, and events a second by the clock, both less those of a run of 100 events
+          start of its process to its end, less that of a run of 100 events; events a second, first event to all stored
+faults    `tocsin run --trace all` with a collector that is away, slow, refuses or takes half, beside one that is well,
+          and beside --trace off, in turn; then what is sent by itself once it is well
 rate      `tocsin run --trace all` at so many events a second: what was dropped, and how far the exporter was behind
 """
 
@@ -20,7 +22,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from time import process_time
 from zlib import compress
@@ -31,7 +33,13 @@ from on_kafka import load
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
 from tests.jaeger.server import Jaeger
+from tests.kafka.broker import free_ports
+from tests.telemetry.collector import Collector, Reply
 
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.stored_commits import commits_after, rows_of
@@ -39,14 +47,14 @@ from tocsin.sinks.traces import events_in, traced_only
 from tocsin.telemetry.otlp import encode_pieces
 from tocsin.telemetry.otlp_http import OtlpClient
 from tocsin.telemetry.otlp_settings import OtlpSettings
+from tocsin.telemetry.steps import SPANS_OF_AN_EVENT as SPANS
 from tocsin.telemetry.trace import spans_of
 
-PARTS = ("exporter", "stages", "rate")
+PARTS = ("exporter", "stages", "faults", "rate")
 _POLICIES = ("off", "alerts", "all")
 _STAGES = ("produce", "classify", "store", "export-traces")
 _START_EVENTS = 100
 _SAMPLE_SECONDS = 0.02
-_SPANS = 8  # of an event
 _EVENTS_AT_ONCE, _EVENTS_OF_A_PIECE, _PIECES_AT_ONCE = 4_096, 64, 16  # as the exporter has them
 _GZIP_LEVEL = 1
 
@@ -66,7 +74,9 @@ def main() -> None:
         Jaeger(Path(folder, "jaeger"), max_traces=20_000) as jaeger,
     ):
         for part in arguments.only:
-            {"exporter": _exporter, "stages": _stages, "rate": _rate}[part](Path(folder), jaeger, arguments)
+            {"exporter": _exporter, "stages": _stages, "faults": _faults, "rate": _rate}[part](
+                Path(folder), jaeger, arguments
+            )
             sys.stdout.flush()
 
 
@@ -79,11 +89,11 @@ def _exporter(folder: Path, jaeger: Jaeger, arguments: argparse.Namespace) -> No
             seconds, events, size, compressed = _exported(store / "store", client)
             for part, spent in seconds.items():
                 costs[part].append(1e6 * spent / events)
-    print(f"exporter: {events:,} events, {_SPANS} spans each; median of {arguments.turns} runs, CPU of one core")
+    print(f"exporter: {events:,} events, {SPANS} spans each; median of {arguments.turns} runs, CPU of one core")
     for part, each in costs.items():
         median = statistics.median(each)
-        print(f"  {part:8} {median:6.2f} µs an event {median / _SPANS:6.3f} µs a span")
-    spans = events * _SPANS
+        print(f"  {part:8} {median:6.2f} µs an event {median / SPANS:6.3f} µs a span")
+    spans = events * SPANS
     print(f"  {size / spans:.0f} bytes a span, {compressed / spans:.1f} after gzip level {_GZIP_LEVEL}")
 
 
@@ -128,18 +138,66 @@ def _stages(folder: Path, jaeger: Jaeger, arguments: argparse.Namespace) -> None
     costs: dict[tuple[str, str], list[float]] = defaultdict(list)
     for turn in range(arguments.turns):
         for policy in _POLICIES:
-            cpu, wall = _run(folder / f"run-{policy}-{turn}", arguments.events, policy, jaeger.otlp)
-            start_cpu, start_wall = starts[policy]
+            cpu, _ = _run(data := folder / f"run-{policy}-{turn}", arguments.events, policy, jaeger.otlp)
+            start_cpu, _ = starts[policy]
             for stage in _STAGES:
                 own = cpu[stage] - start_cpu[stage]
                 costs[policy, stage].append(1e6 * own / (arguments.events - _START_EVENTS))
-            costs[policy, "clock"].append((arguments.events - _START_EVENTS) / (wall - start_wall))
+            costs[policy, "clock"].append(_events_a_second(data))
     print(f"stages: {arguments.events:,} simulated events; median of {arguments.turns} turns in alternation")
     for policy in _POLICIES:
         cells = [f"{stage} {statistics.median(costs[policy, stage]):6.1f}" for stage in _STAGES]
         print(
             f"  {policy:6} µs of CPU an event: {', '.join(cells)}; {statistics.median(costs[policy, 'clock']):,.0f}/s"
         )
+
+
+def _faults(folder: Path, _: Jaeger, arguments: argparse.Namespace) -> None:
+    (port,) = free_ports(1)
+    endpoint = f"http://127.0.0.1:{port}"
+    half = ExportTracePartialSuccess(rejected_spans=256, error_message="no room")
+    faults: Mapping[str, Reply | None] = {
+        "well": Reply(),
+        "away": None,
+        "slow": Reply(seconds=10.0),
+        "503": Reply(503),
+        "429": Reply(429, headers={"Retry-After": "1"}),
+        "partial": Reply(body=ExportTraceServiceResponse(partial_success=half).SerializeToString()),
+    }
+    speeds: dict[str, list[float]] = defaultdict(list)
+    said: dict[str, str] = {}
+    for turn in range(arguments.turns):
+        data = folder / f"no-fault-{turn}"
+        _run(data, arguments.events, "off", endpoint=None)
+        speeds["off"].append(_events_a_second(data))
+        for name, reply in faults.items():
+            data = folder / f"fault-{name}-{turn}"
+            with Collector(reply, port=port) if reply else nullcontext():
+                _run(data, arguments.events, "all", endpoint)
+            speeds[name].append(_events_a_second(data))
+            during = _counts(data)
+            with Collector(port=port):
+                _tocsin("export-traces", "--once", "--trace", "all", "--data", data, endpoint=endpoint)
+            said[name] = f"{_shown(during)}; once it is well: {_shown(_counts(data))}"
+    print(f"faults: {arguments.events:,} events, --trace all; median of {arguments.turns} turns; spans at the end")
+    for name, each in speeds.items():
+        print(f"  {name:8} {statistics.median(each):8,.0f} events a second; {said.get(name, '')}".rstrip("; "))
+
+
+def _counts(data: Path) -> Mapping[str, int]:
+    with closing(sqlite3.connect(data / "store" / "traces.sqlite")) as connection:
+        return dict(connection.execute("SELECT what, count FROM counts"))
+
+
+def _shown(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count) or "none"
+
+
+def _events_a_second(data: Path) -> float:
+    """Return what the summary of a run says of its speed."""
+    lines = data.with_suffix(".log").read_text().splitlines()
+    line = next(line for line in lines if "events a second, end to end" in line)
+    return float(line.split()[-1].replace(",", ""))
 
 
 def _rate(folder: Path, jaeger: Jaeger, arguments: argparse.Namespace) -> None:
@@ -150,11 +208,10 @@ def _rate(folder: Path, jaeger: Jaeger, arguments: argparse.Namespace) -> None:
     started = time.monotonic()
     _tocsin("export-traces", "--once", "--trace", "all", "--data", data, endpoint=jaeger.otlp)
     rest = time.monotonic() - started
-    with closing(sqlite3.connect(data / "store" / "traces.sqlite")) as connection:
-        counts = dict(connection.execute("SELECT what, count FROM counts"))
+    counts = dict(_counts(data))
     sent = counts.pop("sent", 0)
     print(
-        f"rate: {events:,} events at {arguments.rate:,}/s in {wall:.0f} s; {sent:,} of {events * _SPANS:,} spans sent;"
+        f"rate: {events:,} events at {arguments.rate:,}/s in {wall:.0f} s; {sent:,} of {events * SPANS:,} spans sent;"
         f" dropped: {counts or 'none'}\n"
         f"  behind: {statistics.median(behind or [0]):,.0f} events at the median, {max(behind, default=0):,} at most;"
         f" sending the rest after the end, with a start: {rest:.1f} s\n"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install what slow tests need beside Python; where this user may not, say how. Quick where it is all there.
+# Install what slow tests need beside Python; where this user may not, say how; say what is there. Quick where all is.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -10,6 +10,17 @@ has_one_of() {
         fi
     done
     return 1
+}
+
+say_here() { # what it is, then programs: the first that is there
+    what=$1
+    shift
+    for name in "$@"; do
+        if command -v "$name" >/dev/null; then
+            echo "services: $what: $(command -v "$name")"
+            return 0
+        fi
+    done
 }
 
 install() { # what it is for, then Debian packages
@@ -24,18 +35,28 @@ install() { # what it is for, then Debian packages
     fi
 }
 
-has_one_of chromium chromium-browser google-chrome-stable google-chrome || install "tests that look at pages" chromium
+pages="chromium chromium-browser google-chrome-stable google-chrome"
+has_one_of $pages || install "tests that look at pages" chromium
 has_one_of strace || install "tests of a loss of power" strace
 has_one_of java || install "tests with a real Kafka" openjdk-17-jre-headless
 has_one_of mvn || install "tests with a real Kafka" maven
+say_here "Chromium, for tests that look at pages" $pages
+say_here "strace, for tests of a loss of power" strace
 if has_one_of java && has_one_of mvn; then
-    sh "$here/kafka/fetch.sh" "${TOCSIN_TEST_KAFKA:-${XDG_CACHE_HOME:-$HOME/.cache}/tocsin-tests/kafka}" ||
+    kafka=${TOCSIN_TEST_KAFKA:-${XDG_CACHE_HOME:-$HOME/.cache}/tocsin-tests/kafka}
+    if sh "$here/kafka/fetch.sh" "$kafka"; then
+        echo "services: Apache Kafka: $kafka, on $(command -v java)"
+    else
         echo "services: Apache Kafka could not be fetched, so tests with a real Kafka will be skipped." >&2
+    fi
 fi
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/tocsin-tests"
 if has_one_of go; then
-    sh "$here/jaeger/build.sh" "$cache/jaeger" ||
+    if sh "$here/jaeger/build.sh" "$cache/jaeger"; then
+        echo "services: Jaeger $(cat "$cache/jaeger/.version"): $cache/jaeger/jaeger"
+    else
         echo "services: Jaeger could not be built, so tests with a real Jaeger will be skipped." >&2
+    fi
 else
     echo "services: missing here: Go; so tests with a real Jaeger will be skipped."
 fi
@@ -44,7 +65,8 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then # only root can s
     if has_one_of go && has_one_of dockerd; then
         [ -x "$cache/jaeger/jaeger" ] &&
             sh "$here/containers/compose.sh" "$cache/docker/client/cli-plugins/docker-compose" &&
-            (cd "$here/.." && python3 -m tests.containers.images) ||
+            (cd "$here/.." && python3 -m tests.containers.images) &&
+            echo "services: tests with containers: $(command -v dockerd), images and data in $cache/docker" ||
             echo "services: something of it could not be made, so tests with containers will be skipped." >&2
     else
         echo "services: missing here: Go or Docker; so tests with containers will be skipped."

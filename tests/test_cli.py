@@ -92,6 +92,26 @@ def test_what_cannot_be_meant_is_refused_with_the_reason(
     assert (done.returncode, reason in done.stderr, list(tmp_path.iterdir())) == (2, True, []), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "usage", "meant"),
+    [
+        (("lag", "--buss", "x"), "usage: tocsin lag ", "arguments: --buss x; did you mean `--bus`?"),
+        (("rules", "list", "--tunin=x"), "usage: tocsin rules list ", "; did you mean `--tuning`?"),
+        (("topic", "list"), "usage: tocsin ", "; did you mean `topics`?"),
+        (("topics", "creat"), "usage: tocsin topics ", "; did you mean `create`?"),
+        (("rules", "lst"), "usage: tocsin rules ", "; did you mean `list`?"),
+        (("lag", "\x1b[31m"), "usage: tocsin lag ", r"unrecognized arguments: \x1b[31m"),
+    ],
+)
+def test_a_word_that_no_command_knows_is_refused_by_that_command_with_the_one_that_was_meant(
+    tmp_path: Path, arguments: tuple[str, ...], usage: str, meant: str
+) -> None:
+    done = tocsin(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(usage)
+    assert done.stderr.endswith(meant + "\n")
+
+
 @pytest.mark.parametrize("content", [None, b"", b"no JSON\n", b"[1]\n"])
 def test_scan_fails_where_not_one_event_can_be_read(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
@@ -189,6 +209,31 @@ def test_config_show_masks_nothing_it_need_not_and_says_where_each_setting_comes
     assert line.split() == ["produce.hosts", "9", "environment", "variable", "TOCSIN_PRODUCE_HOSTS"]
 
 
+def test_config_shows_no_secret_however_it_is_spelled_and_does_nothing_to_a_terminal(tmp_path: Path) -> None:
+    (tmp_path / "tocsin.toml").write_text('[kafka]\n"client.id" = "x\\u001b[31mred"\n"sasl.pasword" = "GEHEIM"\n')
+    shown = tocsin("config", "show", cwd=tmp_path)
+    assert [line.split() for line in shown.stdout.splitlines() if line.startswith("kafka.")] == [
+        ["kafka.client.id", r"x\x1b[31mred", "tocsin.toml"],
+        ["kafka.sasl.pasword", "********", "tocsin.toml"],
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("config", "check"), ("lag", "--bus", "kafka://127.0.0.1:1"), ("run", "--bus", "kafka://127.0.0.1:1")]
+)
+def test_a_property_of_kafka_that_there_is_not_is_named_by_file_and_key_before_anybody_is_asked(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    (tmp_path / "tocsin.toml").write_text('[kafka]\nsasl.pasword = "GEHEIM"\nsession.timeout.ms = 0\n')
+    done = tocsin(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "tocsin: tocsin.toml: kafka.sasl.pasword: librdkafka has no property of this name;"
+        " did you mean `sasl.password`?",
+        "tocsin: tocsin.toml: kafka.session.timeout.ms: it cannot be `0`; permitted: 1 .. 3600000",
+    ]
+
+
 def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path) -> None:
     ran = tocsin("run", "--count", 1000, "--data", "data", cwd=tmp_path)
     assert ran.returncode == 0
@@ -199,6 +244,15 @@ def test_stats_draws_what_the_store_holds_and_query_reads_it(tmp_path: Path) -> 
     as_json = tocsin("stats", "--data", "data", "--json", cwd=tmp_path)
     assert json.loads(as_json.stdout)["events"] == 1000
     assert query(tmp_path / "data", "SELECT count(*) AS n FROM alerts") is not None
+    latency = tocsin("stats", "--data", "data", "--latency", cwd=tmp_path)
+    assert "picture: data/latency.png" in latency.stderr
+    steps = [line.split()[0] for line in latency.stdout.splitlines() if "classify " in line]
+    assert steps == ["consume_event", "normalize_event", "classify_event", "publish_event"]
+    timed = tocsin("stats", "--data", "data", "--latency", "--min-level", "low", "--json", cwd=tmp_path)
+    fired = query(tmp_path / "data", "SELECT count(*) AS n FROM events WHERE level <> 'informational'")
+    assert [step["events"] for step in json.loads(timed.stdout)["steps"]] == [fired[0]["n"]] * 11
+    refused = tocsin("stats", "--data", "data", "--latency", "--navigator", "layer.json", cwd=tmp_path)
+    assert (refused.returncode, "--latency has none" in refused.stderr) == (2, True)
     refused = tocsin("query", "--data", "data", "COPY events TO 'x.csv'", cwd=tmp_path)
     assert refused.returncode == 2
     assert "only SELECT" in refused.stderr
@@ -222,6 +276,25 @@ def test_statistics_write_their_files_and_end_as_a_pipe_does_when_their_reader_g
 def test_a_picture_that_cannot_be_written_is_refused_at_the_start(tmp_path: Path, output: str, problem: str) -> None:
     done = tocsin("stats", "--output", output, cwd=tmp_path)
     assert (done.returncode, problem in done.stderr) == (2, True), done.stderr
+
+
+def test_topics_that_are_there_with_other_partitions_than_asked_for_are_named(tmp_path: Path) -> None:
+    assert tocsin("topics", "create", cwd=tmp_path).returncode == 0
+    again = tocsin("topics", "create", "--partitions", 4, cwd=tmp_path)
+    assert (again.returncode, again.stderr) == (0, "")
+    asked = tocsin("topics", "create", "--partitions", 8, "--replication", 3, cwd=tmp_path)
+    assert asked.returncode == 1
+    assert asked.stdout == again.stdout
+    assert asked.stderr.splitlines() == [
+        *(
+            f"tocsin: topic `{name}` has 4 partitions, 8 asked for: the embedded bus keeps those it was made with;"
+            " give another --data or --bus"
+            for name in ("raw-events", "classified-events")
+        ),
+        "tocsin: topics.replication is 3: the embedded bus has one copy, on the disk of its folder",
+    ]
+    default = {"TOCSIN_TOPICS_PARTITIONS": "8"}
+    assert tocsin("topics", "list", cwd=tmp_path, environment=default).returncode == 0
 
 
 def test_looking_at_a_bus_changes_none_of_its_settings(tmp_path: Path) -> None:
@@ -412,3 +485,11 @@ def test_a_reader_that_goes_ends_a_command_as_a_pipe_does(tmp_path: Path) -> Non
         assert listing.stdout and listing.stderr
         listing.stdout.close()
         assert (listing.wait(60), listing.stderr.read()) == (128 + signal.SIGPIPE, b"")
+
+
+def test_config_check_says_what_is_wrong_with_where_traces_go(tmp_path: Path) -> None:
+    wrong = {"OTEL_EXPORTER_OTLP_ENDPOINT": "grpc://collector", "OTEL_EXPORTER_OTLP_HEADER": "a=b"}
+    done = tocsin("config", "check", cwd=tmp_path, environment=wrong)
+    assert done.returncode == 2
+    assert "`grpc://collector` is no address" in done.stderr
+    assert "did you mean `OTEL_EXPORTER_OTLP_HEADERS`?" in done.stderr

@@ -36,6 +36,10 @@ def test_a_record_without_a_whole_stamp_has_none(header: bytes | None) -> None:
     assert Stamp.of(Record(b"v", headers=() if header is None else (("tocsin", header),))) is None
 
 
+def test_a_stamp_of_32_zeros_names_no_trace_and_is_none_of_ours() -> None:
+    assert Stamp.of(Record(b"v", headers=(("tocsin", Stamp(bytes(16), 5).packed()),))) is None
+
+
 def test_what_stands_behind_a_stamp_goes_with_it() -> None:
     stamp = Stamp(_EVENT_ID, 5, parts=b"parts of stages")
     assert Stamp.of(Record(b"v", headers=(("tocsin", stamp.packed()),))) == stamp

@@ -31,12 +31,16 @@ class _Committer:
     refusals: int = 0
     attempts: int = 0
     committed: list[tuple[Outputs, Batch]] = field(default_factory=list)
+    settled: list[int] = field(default_factory=list)  # how many commits there were before
 
     def commit(self, outputs: Outputs, batch: Batch) -> None:
         self.attempts += 1
         if self.attempts <= self.refusals:
             raise DeliveryError("disk full")
         self.committed.append((outputs, batch))
+
+    def settle(self) -> None:
+        self.settled.append(len(self.committed))
 
 
 @dataclass
@@ -93,7 +97,7 @@ def test_each_batch_is_committed_with_its_outputs_in_order_until_the_source_ends
 def test_a_tick_is_metered_and_neither_stepped_nor_committed() -> None:
     committer, meter = _Committer(), _Meter()
     pump(_Source(Batch(), _batch(b"a"), Batch()), _upper, committer, meter, _never)
-    assert (meter.turns, len(committer.committed)) == ([0, 1, 0], 1)
+    assert (meter.turns, len(committer.committed), committer.settled) == ([0, 1, 0], 1, [0, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -134,6 +138,16 @@ def test_a_refused_commit_is_tried_again_and_the_step_is_not_run_again(caplog: p
     assert (len(steps), committer.attempts, len(committer.committed)) == (1, 4, 1)
     assert meter.errors == ["disk full"] * 3
     assert caplog.messages == ["Nothing was committed; the same batch is tried again in 0 s: disk full"] * 3
+
+
+def test_what_is_refused_for_long_is_said_ever_more_rarely_and_all_of_it_metered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    committer, meter = _Committer(refusals=100), _Meter()
+    pump(_Source(_batch(b"a")), _upper, committer, meter, _never)
+    assert len(committer.committed) == 1
+    assert len(meter.errors) == 100
+    assert len(caplog.messages) == 8
 
 
 def test_a_batch_in_hand_is_finished_before_stopping() -> None:

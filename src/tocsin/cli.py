@@ -28,6 +28,7 @@ from tocsin.commands import (
     trace,
 )
 from tocsin.commands.options import add_command
+from tocsin.commands.parser import Parser
 from tocsin.errors import ConfigError, DeliveryError, RuleError
 from tocsin.plain import PlainFormatter, plain
 from tocsin.supervisor import EXIT_AGAIN, EXIT_CONFIG, EXIT_INTERRUPTED
@@ -67,8 +68,7 @@ _COMMANDS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit code: 0 done, 1 problems, 2 settings refused, 75 try again, 130 stopped."""
-    parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed = _parser().parsed(arguments)
     _log_to_stderr()
     if not getattr(parsed, "supervised", False):  # until a command says otherwise, SIGTERM is what Ctrl-C is
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -116,8 +116,8 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         "tocsin",
         description=_DESCRIPTION,
         epilog=_EXAMPLES,
@@ -129,5 +129,5 @@ def _parser() -> argparse.ArgumentParser:
     for module in _COMMANDS:
         command = add_command(commands, module.__name__.rpartition(".")[2].replace("_", "-"), module)
         command.add_argument("--config", metavar="FILE", help="settings (default: tocsin.toml in the current folder)")
-        command.set_defaults(main=module.main)
+        command.set_defaults(main=module.main, parser=command)
     return parser

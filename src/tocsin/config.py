@@ -1,11 +1,11 @@
 """Settings: flags over environment over `tocsin.toml` over defaults; every mistake reported at once."""
 
 import os
+import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,11 +13,14 @@ from zoneinfo import ZoneInfo
 from tocsin.errors import ConfigError
 from tocsin.kafka_properties import PREFIX as KAFKA_PREFIX
 from tocsin.kafka_properties import KafkaProperty, kafka_properties
+from tocsin.suggestion import did_you_mean
+from tocsin.telemetry.steps import SPANS_OF_AN_EVENT
 from tocsin.verdict import LEVELS
 
 DEFAULT_FILE = Path("tocsin.toml")
 _PREFIX = "TOCSIN_"
 _FILE_VARIABLE = "TOCSIN_CONFIG"
+_USERINFO = re.compile(r"(kafka:(?://)?|[a-z]\w*://)?.*@", re.IGNORECASE | re.DOTALL)  # up to the last `@`
 _NOT_SETTINGS = {
     _FILE_VARIABLE,
     "TOCSIN_FAILPOINT",
@@ -63,9 +66,14 @@ def _bus(text: str) -> str:
 
 
 def _check_servers(servers: str) -> None:
+    if "@" in servers:
+        raise ValueError(
+            "name and password are not taken from there, where logs and `ps` show them: set sasl.username and"
+            " sasl.password in [kafka] (docs/how-to/kafka.md), and give kafka://HOST:PORT alone"
+        )
     for server in servers.split(","):
         host, _, port = server.rpartition(":")
-        if not host or not port.isdecimal() or not 0 < int(port) < 65_536 or "/" in host or "@" in host:
+        if not host or not port.isdecimal() or not 0 < int(port) < 65_536 or "/" in host:
             raise ValueError("kafka://HOST:PORT is needed, several with commas between, and nothing else")
 
 
@@ -88,6 +96,13 @@ def _positive(text: str) -> float:
         number = 0.0
     if not 0 < number < float("inf"):
         raise ValueError("a number above 0 is needed")
+    return number
+
+
+def _spans_a_second(text: str) -> float:
+    number = _positive(text)
+    if number < SPANS_OF_AN_EVENT:
+        raise ValueError(f"a number of {SPANS_OF_AN_EVENT} or more is needed: so many spans has an event")
     return number
 
 
@@ -210,7 +225,7 @@ SETTINGS: tuple[Setting, ...] = (
         "trace.policy", _choice("alerts", "all", "off"), "alerts", "events whose traces are sent: alerts, all, off"
     ),
     Setting("trace.ratio", _share, "0.01", "share of the other events whose traces are sent with those of alerts"),
-    Setting("trace.max_spans", _positive, "2000", "spans a second at most that are sent, unless all are"),
+    Setting("trace.max_spans", _spans_a_second, "2000", "spans a second at most that are sent, unless all are"),
     Setting("metrics.listen", _optional(_listen), "", "HOST:PORT to serve /metrics and /health at (default: nowhere)"),
 )
 _BY_KEY = {setting.key: setting for setting in SETTINGS}
@@ -260,10 +275,6 @@ class Config(Mapping[str, Any]):
     @property
     def log_folder(self) -> Path:
         return self.data / "logs"
-
-    @property
-    def cache_folder(self) -> Path:
-        return self.data / "cache"
 
     @property
     def store_folder(self) -> Path:
@@ -319,7 +330,7 @@ def load_config(
         try:
             values[setting.key] = Value(setting, _parse(setting, text), _joined(text), source)
         except ValueError as error:
-            problems.append(f"{source}: {setting.key} is `{_joined(text)}`; {error}")
+            problems.append(f"{source}: {setting.key} is `{_without_userinfo(_joined(text))}`; {error}")
     kafka = kafka_properties(kafka_table, str(path), environment, list(kafka_flags), problems)
     if problems:
         raise ConfigError(*problems)
@@ -361,6 +372,11 @@ def _joined(text: str | list[str]) -> str:
     return text if isinstance(text, str) else os.pathsep.join(text)
 
 
+def _without_userinfo(text: str) -> str:
+    """Return what may be shown of a text that might be an address with a name and a password in it."""
+    return _USERINFO.sub(r"\1********@", text)
+
+
 def _toml_text(said: object) -> str:
     return str(said).lower() if isinstance(said, bool) else str(said)
 
@@ -390,7 +406,7 @@ def _read_file(named: str | None, by: str, problems: list[str]) -> tuple[dict[st
         kafka = {}
     for name, part in tables.items():
         said |= {f"{name}.{key}": value for key, value in part.items()} if isinstance(part, dict) else {name: part}
-    problems += [f"{path}: unknown key `{key}`{_suggestion(key, _BY_KEY)}" for key in said if key not in _BY_KEY]
+    problems += [f"{path}: unknown key `{key}`{did_you_mean(key, _BY_KEY)}" for key in said if key not in _BY_KEY]
     return said, kafka, path
 
 
@@ -398,9 +414,4 @@ def _check_environment(environment: Mapping[str, str], problems: list[str]) -> N
     known = {setting.variable for setting in SETTINGS} | _NOT_SETTINGS
     for variable in sorted(environment):
         if variable.startswith(_PREFIX) and not variable.startswith(KAFKA_PREFIX) and variable not in known:
-            problems.append(f"environment: unknown variable `{variable}`{_suggestion(variable, known)}")
-
-
-def _suggestion(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known), n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+            problems.append(f"environment: unknown variable `{variable}`{did_you_mean(variable, known)}")

@@ -1,4 +1,4 @@
-"""The four errors, one for each consequence."""
+"""The four errors, one for each consequence, and two that ask for more than to try again."""
 
 from collections.abc import Sequence
 
@@ -34,6 +34,10 @@ class DecodeError(Exception):
 
 class DeliveryError(Exception):
     """An output could not be delivered, or an archive fetched: nothing was committed; the same can be tried again."""
+
+
+class StoppedError(DeliveryError):
+    """A stop came while the bus was waited for: end quietly, nothing was begun."""
 
 
 class ReopenError(DeliveryError):

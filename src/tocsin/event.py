@@ -49,6 +49,7 @@ _STAMP_VERSION = 1
 STAMP_BYTES = _STAMP.size
 _SHORTEST_STAMP = STAMP_BYTES - 1  # without what says whether it is replayed
 LAST_US = 253_402_300_799_999_999  # the end of the year 9999
+_NO_ID = bytes(16)  # W3C trace context: an all-zero trace id is invalid
 
 
 class Stamp(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +80,7 @@ class Stamp(msgspec.Struct, frozen=True, gc=False):
                 return None
             packed += b"\0"
         _, event_id, ingest_us, is_replayed = _STAMP.unpack_from(packed)
-        if not 0 <= ingest_us <= LAST_US:
+        if event_id == _NO_ID or not 0 <= ingest_us <= LAST_US:
             return None
         return cls(event_id, ingest_us, is_replayed, packed[STAMP_BYTES:])
 
@@ -95,6 +96,9 @@ def parts_of(record: Record) -> bytes:
 def with_part(record: Record, part: bytes) -> Record:
     """Return a new record with a stage's part behind its stamp; one without a stamp as it is."""
     headers = record.headers
+    if headers and headers[0][0] == STAMP_HEADER:  # as our sources make them
+        first = (STAMP_HEADER, headers[0][1] + part)
+        return Record(record.value, record.key, (first, *headers[1:]), record.timestamp_us)
     for at, (name, stamp) in enumerate(headers):
         if name == STAMP_HEADER:
             headers = (*headers[:at], (name, stamp + part), *headers[at + 1 :])

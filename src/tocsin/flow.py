@@ -22,6 +22,8 @@ _LOOK_SECONDS = 0.05
 
 # A batch is thousands of objects without a cycle, and with the default (700) each is looked through several times.
 _OBJECTS_BETWEEN_COLLECTIONS = 200_000
+_OF_BATCH = "Nothing was committed; the same batch is tried"
+_OF_LAST = "The last batch was committed; whether all can see it is asked"
 _RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)  # the last one repeats
 
 
@@ -72,7 +74,10 @@ class Committer(Protocol):
     """Appends outputs and remembers how far was read, both or neither."""
 
     def commit(self, outputs: Outputs, batch: Batch) -> None:
-        """Durable on return. Raises DeliveryError when nothing was committed and it may be tried again."""
+        """Durable on return. Raises DeliveryError when the same batch may be tried again; then it is committed once."""
+
+    def settle(self) -> None:
+        """See that all of the last commit is to be seen by whoever reads. Raises DeliveryError: try again."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +138,12 @@ def pump(
         started = time.perf_counter()
         batch = _retried(source.read, meter, is_stopped)
         if batch is None:  # the source has ended, or a stop came
+            _retried(partial(_settled, committer), meter, is_stopped, _OF_LAST)
             return
         read = time.perf_counter()
         if batch.is_tick:
+            if _retried(partial(_settled, committer), meter, is_stopped, _OF_LAST) is None:
+                return
             meter.turned(batch, {}, read - started, 0.0, 0.0)
             continue
         outputs = _retried(partial(step, batch), meter, is_stopped)
@@ -150,7 +158,14 @@ def _commit(committer: Committer, outputs: Outputs, batch: Batch) -> bool:
     return True
 
 
-def _retried(action: Callable[[], _Result], meter: Meter, is_stopped: Callable[[], bool]) -> _Result | None:
+def _settled(committer: Committer) -> bool:
+    committer.settle()
+    return True
+
+
+def _retried(
+    action: Callable[[], _Result], meter: Meter, is_stopped: Callable[[], bool], what: str = _OF_BATCH
+) -> _Result | None:
     """Return what the action returns, once it can deliver; None when told to stop before (it will be read again)."""
     attempt = 0
     while True:
@@ -160,7 +175,8 @@ def _retried(action: Callable[[], _Result], meter: Meter, is_stopped: Callable[[
             raise
         except DeliveryError as error:
             seconds = _RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)]
-            log.warning("Nothing was committed; the same batch is tried again in %g s: %s", seconds, error)
+            if attempt & (attempt - 1) == 0:  # 0, 1, 2, 4, 8 ...: an hour of it is ten lines
+                log.warning("%s again in %g s: %s", what, seconds, error)
             meter.retried(error)
         if not waited(seconds, is_stopped):
             return None

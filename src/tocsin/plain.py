@@ -47,6 +47,14 @@ class PlainFormatter(logging.Formatter):
         return "\n".join(map(plain, super().formatException(ei).split("\n")))
 
 
+def print_json(content: object) -> None:
+    """Print it as indented JSON, harmless to a terminal; last of all, for its reader may stop reading."""
+    import orjson
+
+    sys.stdout.flush()
+    sys.stdout.buffer.write(plain_json(orjson.dumps(content, option=orjson.OPT_INDENT_2)) + b"\n")
+
+
 def _json_escape(match: re.Match[str]) -> str:
     character = match.group()
     return character if character == "\n" else json.dumps(character)[1:-1]

@@ -7,13 +7,14 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
 from tocsin.child import start_module
 from tocsin.errors import ConfigError
+from tocsin.plain import plain
 
 log = logging.getLogger(__name__)
 
@@ -28,16 +29,19 @@ _CALM_SECONDS = 30.0  # after so long without a death the back-off starts anew
 _FAILURE_SECONDS = 600.0
 _TOO_MANY_FAILURES = 5  # deaths by its own fault within _FAILURE_SECONDS
 _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, EXIT_AGAIN)  # ends that are no fault of its own
+_GIVEN_UP_SECONDS = 300.0  # until a helper that cannot go on is tried again
 _STOP_SECONDS = 20.0
 _LOOK_SECONDS = 0.05
 _ORPHAN_SECONDS = 5.0
 _LAST_BYTES = 8192  # of a log, for its last words
+_LONGEST_WORDS = 500  # characters, in one sentence
 
 
 @dataclass
 class _Child:
     name: str
     arguments: Sequence[str]
+    is_helper: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     deaths: deque[float] = field(default_factory=deque)  # when it died, lately
     failures: deque[float] = field(default_factory=deque)  # those by its own fault
@@ -54,18 +58,26 @@ class Supervisor:
     """Children are `python -m tocsin ARGUMENTS`. Their stderr goes to `log_folder/NAME.log`.
 
     A child that ends with 0 has finished. One that refuses its settings, or dies too often, ends it all:
-    StageFailedError. A child that dies otherwise is started again.
+    StageFailedError. A child that dies otherwise is started again. A helper never ends anything: where it cannot go
+    on, an error is logged, and it is tried again every five minutes.
     """
 
-    def __init__(self, log_folder: Path, environment: Mapping[str, str]) -> None:
-        """`environment`: variables that every child gets beside those of this process."""
+    def __init__(
+        self,
+        log_folder: Path,
+        environment: Mapping[str, str],
+        on_given_up: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """`environment`: variables that every child gets beside those of this process. `on_given_up` is told the name
+        of a helper that cannot go on, and the sentence that was logged."""
         log_folder.mkdir(parents=True, exist_ok=True)
         self._log_folder = log_folder
         self._environment = environment
+        self._on_given_up = on_given_up
         self._children: dict[str, _Child] = {}
 
-    def start(self, name: str, arguments: Sequence[str]) -> None:
-        child = _Child(name, arguments)
+    def start(self, name: str, arguments: Sequence[str], is_helper: bool = False) -> None:
+        child = _Child(name, arguments, is_helper)
         self._children[name] = child
         self._spawn(child)
 
@@ -81,7 +93,7 @@ class Supervisor:
                 continue
             code = child.process.poll()
             if code is not None:
-                events.append(self._ended(child, code))
+                events += self._ended(child, code)
         return events
 
     def is_finished(self, name: str) -> bool:
@@ -123,17 +135,17 @@ class Supervisor:
 
     def _log_of(self, child: _Child) -> IO[bytes]:
         try:
-            return (self._log_folder / f"{child.name}.log").open("ab")
+            return self._log_path(child).open("ab")
         except OSError:  # a full disk: the stage waits for room, and its log can do without
             return Path(os.devnull).open("ab")
 
-    def _ended(self, child: _Child, code: int) -> str:
+    def _ended(self, child: _Child, code: int) -> list[str]:
         assert child.process is not None
         _close(child.process.stdin)
         child.process = None
         if code == 0:
             child.is_finished = True
-            return f"{child.name} has finished."
+            return [f"{child.name} has finished."]
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
         now = time.monotonic()
         child.deaths.append(now)
@@ -143,21 +155,40 @@ class Supervisor:
             while times and now - times[0] > seconds:
                 times.popleft()
         if code == EXIT_CONFIG or len(child.failures) > _TOO_MANY_FAILURES:
+            if child.is_helper:
+                self._give_up(child, how, now)
+                return []
             child.is_finished = True
-            raise StageFailedError(f"{child.name} {how}; it last said:\n{self._last_words(child)}")
+            last_words = "\n".join(f"  {line}" for line in self._last_lines(child, 8))
+            raise StageFailedError(f"{child.name} {how}; it last said:\n{last_words}")
         child.restart_at = now + _BACKOFF_SECONDS[min(len(child.deaths), len(_BACKOFF_SECONDS)) - 1]
         child.restarts += 1
-        return f"{child.name} {how}; it is started again."
+        return [f"{child.name} {how}; it is started again."]
 
-    def _last_words(self, child: _Child) -> str:
-        path = self._log_folder / f"{child.name}.log"
+    def _give_up(self, child: _Child, how: str, now: float) -> None:
+        child.restart_at = now + _GIVEN_UP_SECONDS
+        [said] = self._last_lines(child, 1)
+        last_words = f"{plain(said.strip(), _LONGEST_WORDS)} (more in {self._log_path(child)})"
+        sentence = (
+            f"{child.name} {how}; it last said: {last_words}."
+            f" All else goes on without it; it is tried again every {_GIVEN_UP_SECONDS / 60:.0f} minutes."
+        )
+        log.error("%s", sentence)
+        if self._on_given_up:
+            self._on_given_up(child.name, sentence)
+
+    def _last_lines(self, child: _Child, count: int) -> list[str]:
+        path = self._log_path(child)
         try:
             with path.open("rb") as log_file:
                 log_file.seek(max(0, path.stat().st_size - _LAST_BYTES))
-                lines = log_file.read().decode(errors="replace").splitlines()[-8:]
+                lines = log_file.read().decode(errors="replace").splitlines()[-count:]
         except OSError:
             lines = []
-        return "\n".join(f"  {line}" for line in lines) or f"  nothing (see {path})"
+        return lines or [f"nothing (see {path})"]
+
+    def _log_path(self, child: _Child) -> Path:
+        return self._log_folder / f"{child.name}.log"
 
 
 class StopSignal:
@@ -194,12 +225,15 @@ class StopSignal:
 def supervise_workers(
     stage: str, supervisor: Supervisor, workers: Workers, helpers: Workers, is_stopped: StopSignal
 ) -> None:
-    """Run workers until all have finished or a stop, and helpers until then. Raises ConfigError: one cannot go on."""
+    """Run workers until all have finished or a stop, and helpers until then.
+
+    Raises ConfigError: a worker cannot go on.
+    """
     try:
         for name, arguments in {**helpers, **workers}.items():
             if is_stopped():
                 return
-            supervisor.start(name, arguments)
+            supervisor.start(name, arguments, is_helper=name in helpers)
         while not is_stopped.wait(0.05):
             for sentence in supervisor.watch():
                 log.info("%s", sentence)

@@ -7,20 +7,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from tests.kafka import foreign, wire
+from tests.bus.reads import next_batch, values_in
+from tests.kafka import foreign
 from tests.kafka.broker import Cluster
+from tests.waiting import until
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka import KafkaBus, KafkaSettings
-from tocsin.errors import ConfigError, DeliveryError, ReopenError
+from tocsin.bus.kafka.committer import KafkaCommitter
+from tocsin.bus.kafka.patience import within
+from tocsin.bus.kafka.positions import POSITIONS, position_record
+from tocsin.errors import ConfigError, DeliveryError, ReopenError, StoppedError
 from tocsin.event import Record
-from tocsin.flow import Batch, TopicSettings
+from tocsin.flow import Batch, Outputs, TopicSettings
 
 pytestmark = pytest.mark.slow
 
@@ -48,49 +54,48 @@ def connect(kafka: Cluster, tmp_path: Path) -> Iterator[Connect]:
 
 
 def _append(bus: KafkaBus, topic: str, *values: bytes) -> None:
-    bus.committer(owner="test").commit({topic: [Record(value) for value in values]}, Batch())
+    committer, batch = bus.committer(owner="test"), Batch()
+    until(partial(_is_committed, committer, {topic: [Record(value) for value in values]}, batch), _SECONDS)
+
+
+def _is_committed(committer: KafkaCommitter, outputs: Outputs, batch: Batch) -> bool:
+    try:
+        committer.commit(outputs, batch)
+    except ReopenError:
+        raise
+    except DeliveryError:  # a broker as slow as that
+        return False
+    return True
 
 
 def _consumer(bus: KafkaBus, group: str, *topics: str) -> Any:
     return bus.consumer(group, topics or ("raw",), ConsumerSettings())
 
 
-def _next(reader: Any) -> Batch:
-    deadline = time.monotonic() + 60
-    while not (batch := reader.read()).records:
-        assert time.monotonic() < deadline, "no records came"
-    assert isinstance(batch, Batch)
-    return batch
-
-
-def _values(bus: KafkaBus, topic: str) -> list[bytes]:
-    return [record.value for partition in bus.ends(topic) for record in bus.read_from(topic, partition, 0, 1000)]
-
-
 def test_a_process_whose_name_another_has_taken_commits_nothing_any_more(connect: Connect) -> None:
     paused = connect("classify-0")
     _append(paused, "raw", b"1")
-    batch = _next(_consumer(paused, "fenced"))
+    batch = next_batch(_consumer(paused, "fenced"))
     successor = connect("classify-0")
-    again = _next(_consumer(successor, "fenced"))
+    again = next_batch(_consumer(successor, "fenced"))
     successor.committer(group="fenced").commit({"out": [Record(b"by the successor")]}, again)
     with pytest.raises(ReopenError):
         paused.committer(group="fenced").commit({"out": [Record(b"by the zombie")]}, batch)
-    assert _values(successor, "out") == [b"by the successor"]
+    assert values_in(successor, "out") == [b"by the successor"]
 
 
 def test_a_member_whose_partitions_went_to_another_while_it_was_away_commits_nothing(connect: Connect) -> None:
     fast = {"session_timeout_ms": "6000", "heartbeat_interval_ms": "1000", "max_poll_interval_ms": "6000"}
     away = connect("away", **fast)
     _append(away, "raw", b"1")
-    batch = _next(_consumer(away, "moved"))
+    batch = next_batch(_consumer(away, "moved"))
     time.sleep(7)  # so long it does not read, as if it were paused
     other = connect("other")
-    taken = _next(_consumer(other, "moved"))
+    taken = next_batch(_consumer(other, "moved"))
     other.committer(group="moved").commit({"out": [Record(b"by the other")]}, taken)
     with pytest.raises(ReopenError, match=r"shut out|nknown member|generation"):
         away.committer(group="moved").commit({"out": [Record(b"by the one away")]}, batch)
-    assert _values(other, "out") == [b"by the other"]
+    assert values_in(other, "out") == [b"by the other"]
 
 
 def test_no_partition_is_left_unread_by_a_member_that_died_while_it_gave_some_up(
@@ -151,8 +156,8 @@ def test_members_that_come_and_go_lose_and_double_nothing(connect: Connect, kafk
     for number in range(3):
         one_more = connect(f"one-more-{number}")
         readers.append((one_more, _consumer(one_more, "moving")))
-        until = time.monotonic() + 4
-        while time.monotonic() < until or not readers[-1][1].places:
+        soonest = time.monotonic() + 4
+        while time.monotonic() < soonest or not readers[-1][1].places:
             turn()
     deadline = time.monotonic() + 60
     while sum(lag.records for lag in writer.lag("moving")):
@@ -171,7 +176,7 @@ def test_members_that_come_and_go_lose_and_double_nothing(connect: Connect, kafk
 def test_no_partition_is_left_to_nobody_when_a_member_is_opened_anew_while_partitions_move(connect: Connect) -> None:
     one = connect("one")
     _append(one, "raw", b"1")
-    _next(_consumer(one, "shared"))
+    next_batch(_consumer(one, "shared"))
     joins = _consumer(connect("two"), "shared")
     deadline = time.monotonic() + 4  # so that a member that gives up a part has been told of it
     while time.monotonic() < deadline:
@@ -191,29 +196,126 @@ def test_what_a_dead_writer_left_open_is_not_read_and_holds_up_nobody_once_its_s
     dead = connect("writer")
     _append(dead, "out", b"committed")
     producer = dead._writer()._producer
-    producer.begin_transaction()
-    producer.produce("out", b"never committed")
+    producer.begin()
+    producer.put("out", Record(b"never committed"), -1)
     producer.flush()
     successor = connect("writer")
     started = time.monotonic()
     _append(successor, "out", b"after")
     successor.settle("out")
     assert time.monotonic() - started < 5
-    assert _values(successor, "out") == [b"committed", b"after"]
+    assert values_in(successor, "out") == [b"committed", b"after"]
+
+
+@pytest.fixture
+def busy(kafka: Cluster, connect: Connect) -> Iterator[None]:
+    """Somebody commits positions all the time, in transactions of one record; each fourth is taken back."""
+    connect("makes the topics")
+    producer = Producer({"bootstrap.servers": kafka.servers, "transactional.id": "busy", "linger.ms": 0})
+    producer.init_transactions(30)
+    is_over = threading.Event()
+    has_begun = threading.Event()
+
+    def write() -> None:
+        number = 0
+        while not is_over.is_set():
+            number += 1
+            record = position_record("busy", "input", b"%d" % number)
+            producer.begin_transaction()
+            producer.produce(POSITIONS, record.value, record.key)
+            if number % 4:
+                producer.commit_transaction(30)
+                has_begun.set()
+            else:
+                producer.flush()
+                producer.abort_transaction(30)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert has_begun.wait(30)
+    yield
+    is_over.set()
+    writer.join()
+
+
+@pytest.mark.usefixtures("busy")
+def test_positions_are_found_while_others_commit_theirs_all_the_time(connect: Connect) -> None:
+    writer = connect("produce-one")
+    writer.committer(owner="one").commit({}, Batch(positions={"a": b"1", "b": b"2"}))
+    assert within(20, lambda: connect("looks").positions("one")) == {"a": b"1", "b": b"2"}
+    assert within(20, lambda: connect("produce-one").positions("one")) == {"a": b"1", "b": b"2"}
+    first, second = (int(within(20, lambda: writer.positions("busy"))["input"]) for _ in range(2))
+    assert first < second
+
+
+def test_who_has_read_some_does_not_wait_long_for_an_end_that_does_not_come(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bus = connect("looks")
+    _append(bus, "out", b"1")
+    reader = bus._read()
+    consume = reader._consumer.consume
+
+    def without_end(count: int, seconds: float) -> list[Any]:
+        return [message for message in consume(count, seconds) if message.error() is None]
+
+    monkeypatch.setattr(reader, "_consumer", _Consumer(reader._consumer, without_end))
+    assert [record.value for record in within(6, lambda: bus.read_from("out", 0, 0, 1_000))] == [b"1"]
+
+
+def test_positions_are_found_where_the_last_that_was_written_was_taken_back(connect: Connect) -> None:
+    bus = connect("produce-one")
+    bus.committer(owner="one").commit({}, Batch(positions={"a": b"1"}))
+    producer = bus._writer()._producer
+    producer.begin()
+    producer.put(POSITIONS, position_record("one", "a", b"never committed"), -1)
+    producer.flush()
+    producer.abort()
+    assert within(20, lambda: bus.positions("one")) == {"a": b"1"}
+
+
+def test_who_asks_for_positions_waits_for_what_others_have_begun_and_a_stop_ends_that(connect: Connect) -> None:
+    other, bus = connect("other"), connect("looks")
+    other.committer(owner="one").commit({}, Batch(positions={"a": b"1"}))
+    producer = other._writer()._producer
+    producer.begin()
+    producer.put(POSITIONS, position_record("one", "a", b"2"), -1)
+    producer.flush()
+    with pytest.raises(StoppedError):
+        bus.positions("one", lambda: True)
+    decided = threading.Timer(1.0, producer.commit)
+    decided.start()
+    try:
+        assert bus.positions("one") == {"a": b"2"}
+    finally:
+        decided.join()
+
+
+def test_a_topic_whose_end_never_comes_is_a_delivery_error_that_says_where(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.bus.kafka.reader._ANSWER_SECONDS", 0.5)
+    bus = connect("looks")
+    _append(bus, "out", b"1")
+    reader = bus._read()
+    with pytest.raises(DeliveryError, match=r"reading `out`: nothing came for .* of 100"):
+        list(reader.read_until("out", 0, 100, lambda: False))
+    with pytest.raises(StoppedError):
+        list(reader.read_until("out", 0, 100, lambda: True))
 
 
 def test_records_that_are_gone_unread_are_counted(connect: Connect, kafka: Cluster) -> None:
     bus = connect("reader")
     _append(bus, "out", *[b"%d" % n for n in range(10)])
     first = _consumer(bus, "late", "out")
-    batch = _next(first)
+    batch = next_batch(first)
     bus.committer(group="late").commit({}, Batch(offsets={("out", 0): batch.records[3].offset}))
     first.close()
     admin = AdminClient({"bootstrap.servers": kafka.servers})
     admin.delete_records([TopicPartition("out", 0, batch.records[8].offset)])[TopicPartition("out", 0)].result(10)
     again = _consumer(connect("reader"), "late", "out")
     with pytest.raises(ConfigError, match=r"5 records of `out` partition 0 are gone .*offsets 3 to 7.*--reset-offsets"):
-        _next(again)
+        next_batch(again)
 
 
 def test_a_topic_that_would_refuse_our_records_is_named_with_the_command_that_mends_it(
@@ -234,7 +336,7 @@ def test_more_copies_than_brokers_are_refused_with_the_setting(kafka: Cluster, t
 
 
 def test_a_broker_that_is_not_there_is_a_delivery_error_with_the_cause(tmp_path: Path) -> None:
-    with pytest.raises(DeliveryError, match=r"does not answer: .*Connection refused"):
+    with pytest.raises(DeliveryError, match=r"does not answer within 15 s: .*Connection refused"):
         KafkaBus(KafkaSettings("127.0.0.1:1", tmp_path / "kafka"))
 
 
@@ -267,6 +369,19 @@ def test_a_broker_that_pauses_while_much_is_read_holds_nobody_up_who_has_read_so
     while records := bus.read_from("out", 0, first[-1].offset + 1 + len(rest), 4_000):
         rest += records
     assert [record.value[:5] for record in first + rest] == [b"%d" % number for number in range(10_000, 14_000)]
+
+
+def test_who_asks_where_topics_end_outlasts_a_pause_as_long_as_one_wait(connect: Connect, kafka: Cluster) -> None:
+    bus = connect("asks")
+    _append(bus, "out", b"1")
+    (node,) = kafka.nodes
+    go_on = threading.Timer(12.0, node.send, [signal.SIGCONT])
+    node.send(signal.SIGSTOP)
+    go_on.start()
+    try:
+        assert list(bus.ends("out")) == [0]
+    finally:
+        go_on.join()
 
 
 class _Consumer:
@@ -306,9 +421,9 @@ def test_the_new_group_protocol_works(connect: Connect) -> None:
     bus = connect("modern", group_protocol="consumer")
     _append(bus, "raw", b"1", b"2")
     reader = _consumer(bus, "kip848")
-    batch = _next(reader)
+    batch = next_batch(reader)
     bus.committer(group="kip848").commit({"out": batch.records}, batch)
-    assert _values(bus, "out") == [b"1", b"2"]
+    assert values_in(bus, "out") == [b"1", b"2"]
     assert sum(bus.committed("kip848").values()) >= 2
 
 
@@ -331,23 +446,38 @@ def test_a_record_whose_header_names_are_no_utf8_is_read_without_them(connect: C
     consumer = _consumer(bus, "group", "out")
     read: list[Record] = []
     while len(read) < len(expected):
-        read += _next(consumer).records
+        read += next_batch(consumer).records
     assert [(record.value, record.headers) for record in read] == expected
 
 
-def test_offsets_that_a_dead_broker_left_hanging_hold_up_nobody(tmp_path: Path) -> None:
-    unverified = {"transaction.partition.verification.enable": "false"}
-    with Cluster(tmp_path / "cluster", properties=unverified) as cluster:
-        settings = KafkaSettings(cluster.servers, tmp_path / "kafka")
-        with closing(KafkaBus(settings, "writer")) as bus:
-            bus.ensure_topics({"raw": TopicSettings(1)}, {})
-            _append(bus, "raw", b"1", b"2")
-            assert bus.committed("group") == {}  # asking makes the broker keep offsets
-        wire.leave_offset_hanging(cluster.servers, "tocsin-writer", "tocsin-group", "raw", 0)
-        with closing(KafkaBus(settings, "looks")) as looks, pytest.raises(DeliveryError):
-            looks.committed("group")
-        with closing(KafkaBus(settings, "writer")) as bus:
-            batch = _next(_consumer(bus, "group"))
-            assert [record.value for record in batch.records] == [b"1", b"2"]
-            bus.committer(group="group").commit({}, batch)
-            assert bus.committed("group") == {("raw", 0): batch.records[-1].offset + 1}
+def test_a_reader_that_finds_nothing_new_says_once_that_kafka_answers_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+
+    def read_until_said(words: str) -> None:
+        deadline = time.monotonic() + 60
+        while words not in caplog.text:
+            assert time.monotonic() < deadline, caplog.text
+            reader.read()
+
+    with (
+        Cluster(tmp_path / "cluster") as cluster,
+        closing(KafkaBus(KafkaSettings(cluster.servers, tmp_path / "kafka"), "idle")) as bus,
+    ):
+        bus.ensure_topics({"raw": TopicSettings(1)}, {})
+        _append(bus, "raw", b"1")
+        reader = _consumer(bus, "idle")
+        next_batch(reader)
+        (node,) = cluster.nodes
+        for _ in range(2):
+            caplog.clear()
+            node.kill()
+            read_until_said("refused")
+            node.start()
+            read_until_said("answers again, after")
+            for _ in range(12):
+                reader.read()
+            said = [line for line in caplog.messages if line.startswith("Kafka at")]
+            assert sum("answers again" in line for line in said) == 1, said
+            assert len(said) <= 5, said  # a connection that had been tried before may complain a little later

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from tocsin.commands.summary import _attacks, _speed
+from tocsin.commands.summary import _attacks, _speed, _traces
+from tocsin.config import load_config
 from tocsin.pipeline.progress import Progress
 from tocsin.pipeline.run import RunOutcome
 from tocsin.pipeline.summary import AttackStep, StageCost
+from tocsin.pipeline.trace_outcome import TraceOutcome
+from tocsin.telemetry.outcomes import EVENT_OUTCOMES, SPAN_OUTCOMES
 
 _DONE = RunOutcome(
     was_stopped=False,
@@ -60,3 +63,43 @@ def test_labels_that_anybody_wrote_do_nothing_to_a_terminal(capsys: pytest.Captu
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert out.count(r"\x1b]0;owned\x07") == 4
+
+
+def test_a_step_whose_events_are_in_another_data_directory_is_not_missed(capsys: pytest.CaptureFixture[str]) -> None:
+    def step(number: int, is_detected: bool, is_stored: bool) -> AttackStep:
+        return AttackStep("lure", "lure-1@a", number, "A step", "T1059", "event", is_detected, False, is_stored)
+
+    _attacks([step(1, True, True), step(2, False, False), step(3, False, False)])
+    _, columns, lure, everything, *sentence = capsys.readouterr().out.strip().splitlines()
+    assert columns.split("  ")[-1].strip() == "not stored here"
+    assert lure.split() == ["lure", "3", "1", "0", "0", "0", "2"]
+    assert everything.split() == ["all", "3", "1", "0", "0", "0", "2"]
+    assert "another `tocsin store` on this bus has them; whether they were missed is not known here" in sentence[-1]
+    assert not any(line.strip().startswith("missed:") for line in sentence)
+
+
+def _said_of_traces(capsys: pytest.CaptureFixture[str], traces: TraceOutcome) -> list[str]:
+    _traces(load_config({"data": "case 42"}, {}), traces)
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines() if line]
+
+
+def test_of_traces_what_was_sent_is_said_and_else_only_what_there_was(capsys: pytest.CaptureFixture[str]) -> None:
+    none = dict.fromkeys((*SPAN_OUTCOMES, *EVENT_OUTCOMES), 0)
+    assert _said_of_traces(capsys, TraceOutcome(none, 0)) == ["Traces", "spans of events sent 0"]
+    all_kinds = {"sent": 2_000, "rejected": 1, "refused": 2, "limited": 3, "expired": 4, "failed": 5}
+    assert _said_of_traces(capsys, TraceOutcome(all_kinds, 1_006)) == [
+        "Traces",
+        "spans of events sent 2,000",
+        "spans that the collector rejected 1",
+        "spans that the collector refused 2",
+        "events beyond trace.max_spans 3",
+        "events that were removed before 4",
+        "events of which no spans could be made 5",
+        "events that wait 1,006",
+        "they come after the next start, or by `tocsin export-traces --once --data 'case 42'`",
+    ]
+
+
+def test_a_file_of_counts_that_cannot_be_read_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    (_, line) = _said_of_traces(capsys, TraceOutcome(None, 0))
+    assert line.startswith("case 42/store/traces.sqlite is damaged, locked or not there")

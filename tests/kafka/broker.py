@@ -15,7 +15,10 @@ from confluent_kafka.admin import AdminClient
 
 from tests.services import skip_or_fail
 
+SESSION_SECONDS = 3.0  # a broker that is silent for longer is taken for dead
+
 _START_SECONDS = 120.0
+_EMPTY_SECONDS = 60.0
 _LOG = """\
 status=warn
 rootLogger.level=info
@@ -35,7 +38,7 @@ _COMMON: Mapping[str, str] = {
     "auto.create.topics.enable": "false",
     "log.cleaner.dedupe.buffer.size": "16777216",
     # Tests kill the broker: as it comes back it waits until its former registration has ended.
-    "broker.session.timeout.ms": "3000",
+    "broker.session.timeout.ms": f"{SESSION_SECONDS * 1000:.0f}",
     "broker.heartbeat.interval.ms": "500",
     "controller.quorum.election.timeout.ms": "500",
     "controller.quorum.fetch.timeout.ms": "1000",
@@ -175,15 +178,17 @@ class Cluster:
             node.kill()
 
     def empty(self) -> None:
-        """Remove all topics but Kafka's own, and all groups."""
-        admin = self._admin()
+        """Remove all topics but Kafka's own, and all groups; waits for a broker that has just been away."""
+        self.wait_until_ready()
         with suppress(TimeoutError):  # a member that has just left
             self.empty_groups(seconds=0)
-        topics = [name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")]
-        for future in (admin.delete_topics(topics) if topics else {}).values():
-            future.result(10)
-        while any(name in admin.list_topics(timeout=10).topics for name in topics):
-            time.sleep(0.02)
+        admin = self._admin()
+        deadline = time.monotonic() + _EMPTY_SECONDS
+        while topics := [name for name in admin.list_topics(timeout=10).topics if not name.startswith("__")]:
+            assert time.monotonic() < deadline, f"these topics are not removed: {topics}"
+            for future in admin.delete_topics(topics).values():
+                with suppress(KafkaException, TimeoutError):  # removed already, or no answer: it is looked for again
+                    future.result(10)
 
     def empty_groups(self, seconds: float = 30) -> None:
         """Remove all groups, so that whoever reads begins at the start; waits for members that have just left."""

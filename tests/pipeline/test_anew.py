@@ -1,6 +1,6 @@
 import pytest
 
-from tocsin.errors import DeliveryError, ReopenError
+from tocsin.errors import DeliveryError, ReopenError, StoppedError
 from tocsin.pipeline.anew import opened_anew
 
 
@@ -28,6 +28,10 @@ def test_a_bus_that_was_there_is_waited_for() -> None:
 def test_a_bus_that_was_never_there_ends_the_stage() -> None:
     with pytest.raises(DeliveryError, match="does not answer"):
         _attempts(DeliveryError("does not answer"), None)
+
+
+def test_a_stop_before_the_bus_has_answered_ends_quietly() -> None:
+    assert _attempts(StoppedError("stopped before its end")) == ["stopped before its end"]
 
 
 def test_a_stop_is_heard_while_the_bus_is_away() -> None:

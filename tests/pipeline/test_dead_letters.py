@@ -113,6 +113,22 @@ def test_a_replay_that_was_killed_and_is_started_again_puts_each_back_once(place
     assert {each["replayed_at"] == "" for each in place.letters()} == {False}
 
 
+def test_a_reason_that_no_dead_letter_has_is_answered_with_those_there_are(place: _Place) -> None:
+    assert "nothing to put back" in place("dead-letters", "replay", "--reason", "nope", "--yes")
+    place.put(Record(b"broken"), Record(b'{"cut'), Record(b"[" * 2000))
+    place("classify", "--until-idle", 0.5)
+    said = place("dead-letters", "replay", "--reason", "nope", "--yes", code=2)
+    assert "no dead letter has the reason `nope`; there are: not_json 2, too_deep 1" in said
+    assert "nothing to put back" in place("dead-letters", "replay", "--reason", "not_json", "--stage", "store", "--yes")
+
+
+def test_an_error_is_all_that_is_printed_where_it_comes_first(place: _Place) -> None:
+    done = tocsin("dead-letters", "list", "0/17", "--json", "--bus", place.url, "--data", "data", cwd=place.folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no dead letter at `0/17`" in done.stderr
+    assert place.letters() == []
+
+
 def test_what_fails_once_more_says_how_often_it_was_put_back(place: _Place) -> None:
     place.put(Record(b"broken"))
     for _ in range(3):

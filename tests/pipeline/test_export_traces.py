@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -17,17 +18,21 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
+from tests.command import tocsin
 from tests.kafka.broker import free_ports
 from tests.sinks.classified import DETECTION, classified, dead_letter, detection_verdict
 from tests.sinks.traced_store import merge_all, store, traced
 from tests.telemetry.collector import Collector, Received, Reply
 
 from tocsin.config import load_config
-from tocsin.event import Record
+from tocsin.errors import DeliveryError
+from tocsin.event import Record, with_part
 from tocsin.pipeline import export_traces
 from tocsin.pipeline.export_traces import StoppedError, TraceExport, begin_traces
+from tocsin.sinks import stored_commits
 from tocsin.sinks.manifest import Manifest, Segment
 from tocsin.sinks.trace_cursor import TraceCursor
+from tocsin.supervisor import StopSignal
 from tocsin.telemetry import trace
 from tocsin.telemetry.otlp_http import OtlpClient
 from tocsin.telemetry.otlp_settings import OtlpSettings
@@ -43,6 +48,8 @@ _ALERT = detection_verdict(DETECTION)
 def no_proxy_no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(export_traces, "_BACKOFF_SECONDS", (0.01,))
+    monkeypatch.setattr(export_traces, "_COMMITS_TOGETHER", 1)  # so that each request is of one commit
+    monkeypatch.setattr(signal, "signal", lambda *_: None)  # those of the tests stay
 
 
 def _export(
@@ -191,6 +198,69 @@ def test_what_was_stored_before_the_first_start_is_not_sent(tmp_path: Path) -> N
     with Collector() as collector:
         _export(config.store_folder, collector.place)
         assert _events(_spans(collector.received)) == [3, 4]
+
+
+def test_where_many_commits_wait_a_request_takes_the_traces_of_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_traces, "_COMMITS_TOGETHER", 16)
+    store(tmp_path, *(_many(1, first=number) for number in range(1, 21)), name="w0")
+    store(tmp_path, *(_many(1, first=number) for number in range(21, 41)), name="w1")
+    with Collector() as collector:
+        assert _export(tmp_path, collector.place) == {"sent": 40 * _SPANS}
+        assert len(collector.received) == 3
+        assert _events(_spans(collector.received)) == list(range(1, 41))
+        assert _export(tmp_path, collector.place) == {"sent": 40 * _SPANS}
+
+
+def test_a_long_retry_after_does_not_keep_once_from_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_traces, "_FINAL_SECONDS", 0.3)
+    store(tmp_path / "store", _many(1))
+    with (
+        Collector(Reply(429, headers={"Retry-After": "99999"})) as collector,
+        pytest.raises(DeliveryError, match="300 seconds of patience"),
+    ):
+        _sent_once(tmp_path, collector.place)
+
+
+def test_a_number_of_rejected_spans_that_cannot_be_stops_nothing(tmp_path: Path) -> None:
+    store(tmp_path, _many(1), _many(1, first=2))
+    with Collector(_partial_success((1 << 63) - 1), _partial_success(-3)) as collector:
+        assert _export(tmp_path, collector.place) == {"sent": _SPANS, "rejected": _SPANS}
+
+
+def test_an_event_whose_times_are_not_ours_is_counted_and_nothing_empty_is_sent(tmp_path: Path) -> None:
+    forged = classified(1)
+    with_garbage = with_part(forged, b"\x00\x01\xc0")
+    store(tmp_path, [Record(with_garbage.value, b"", with_garbage.headers, 1, forged.topic, 0, 1)])
+    with Collector() as collector:
+        assert _export(tmp_path, collector.place) == {"failed": 1}
+        assert collector.received == []
+
+
+def _sent_once(data: Path, place: str) -> Mapping[str, int]:
+    config = load_config({"data": str(data), "trace.policy": "all"}, {})
+    TraceCursor(config.store_folder, {}).close()
+    return export_traces.export_traces(
+        config, OtlpSettings(f"http://{place}/v1/traces"), True, StopSignal(is_supervised=False)
+    )
+
+
+def test_once_sends_all_there_is_however_many_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_commits, "_COMMITS_AT_ONCE", 3)
+    store(tmp_path / "store", *(_many(1, first=number) for number in range(1, 21)))
+    with Collector() as collector:
+        assert _sent_once(tmp_path, collector.place) == {"sent": 20 * _SPANS}
+
+
+def test_once_does_not_wait_for_ever_for_a_collector_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_traces, "_FINAL_SECONDS", 0.1)
+    store(tmp_path / "store", _many(1))
+    with pytest.raises(DeliveryError, match="cannot be reached"):
+        _sent_once(tmp_path, f"127.0.0.1:{free_ports(1)[0]}")
+    assert _position(tmp_path / "store") == 0
 
 
 @pytest.mark.parametrize("is_merged", [False, True])
@@ -370,3 +440,25 @@ def test_one_beside_another_waits_and_is_its_successor(
         assert collector.has_received.wait(30)
         assert second.poll() is None
         assert {offset for offset, _ in _spans(collector.received)} == {1, 2}
+
+
+def _by_hand(*arguments: object, cwd: Path, place: str) -> "subprocess.CompletedProcess[str]":
+    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{place}", "no_proxy": "*"}
+    return tocsin("export-traces", "--once", "--trace", "all", *arguments, cwd=cwd, environment=variables)
+
+
+def test_by_hand_what_was_stored_before_is_said_to_be_left_out_and_sent_where_it_is_asked_for(tmp_path: Path) -> None:
+    store(tmp_path / "data" / "store", _many(3))
+    with Collector() as collector:
+        done = _by_hand("--data", "data", cwd=tmp_path, place=collector.place)
+        assert (done.returncode, done.stdout) == (0, "traces: 0 spans sent so far.\n")
+        assert "of what was stored before (3 records) none is sent (--from-start sends all)" in done.stderr
+        for sent in (24, 48):
+            done = _by_hand("--from-start", "--data", "data", cwd=tmp_path, place=collector.place)
+            assert (done.stdout, done.stderr) == (f"traces: {sent} spans sent so far.\n", "")
+
+
+def test_by_hand_where_there_is_no_store_none_is_made(tmp_path: Path) -> None:
+    done = _by_hand("--data", "nowhere", cwd=tmp_path, place="127.0.0.1:9")
+    assert (done.returncode, "there is none in" in done.stderr) == (2, True)
+    assert list(tmp_path.iterdir()) == []

@@ -3,18 +3,22 @@
 import json
 import random
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewPartitions
 from tests.command import query, start_tocsin, tocsin
 from tests.kafka.broker import Cluster
 from tests.ledger import Ledger, records_of_files
+from tests.waiting import until
 from tests.windows_events import flat_lines
 
 from tocsin.bus import embedded
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
 from tocsin.locks import FileLock
 
 pytestmark = pytest.mark.slow
@@ -76,6 +80,75 @@ def test_stages_as_processes_of_their_own_share_the_work(tmp_path: Path, cluster
     assert ledger.reasons.total() == 4 * 4
 
 
+def test_topics_with_other_partitions_or_copies_than_asked_for_are_named_with_the_command_that_mends_it(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    create = ("topics", "create", "--bus", cluster.url)
+    first = tocsin(*create, "--partitions", 4, "--replication", 1, cwd=tmp_path)
+    assert (first.returncode, first.stderr) == (0, "")
+    assert [line.split()[:2] for line in first.stdout.splitlines()[1:]] == [
+        ["raw-events", "4"],
+        ["classified-events", "4"],
+        *([name, "1"] for name in ("alerts", "dead-letters", "labels", "store-commits", "source-positions")),
+    ]
+    asked = tocsin(*create, "--partitions", 8, "--replication", 3, cwd=tmp_path)
+    assert asked.returncode == 1
+    problems = asked.stderr.splitlines()
+    assert problems[0] == (
+        "tocsin: topic `raw-events` has 4 partitions, 8 asked for: kafka-topics.sh --bootstrap-server"
+        f" {cluster.servers} --alter --topic raw-events --partitions 8; a host's events may change their order"
+        " (docs/how-to/kafka.md#keys-and-order)"
+    )
+    assert problems[-1].startswith("tocsin: topic `source-positions` has 1 copy of each partition, 3 asked for")
+    assert len(problems) == 2 + 7
+    admin = AdminClient({"bootstrap.servers": cluster.servers})
+    more = [NewPartitions("raw-events", 8), NewPartitions("classified-events", 8)]
+    for future in admin.create_partitions(more).values():
+        future.result(10)
+    mended = tocsin(*create, "--partitions", 8, cwd=tmp_path)
+    assert (mended.returncode, mended.stderr) == (0, "")
+    fewer = tocsin(*create, "--partitions", 4, cwd=tmp_path)
+    assert fewer.returncode == 0  # there is no less than was asked for: topics that have grown stop nobody's start
+    assert "Kafka takes none away; leave it at 8" in fewer.stderr
+
+
+def test_a_run_beside_another_store_misses_nothing_that_lies_there(tmp_path: Path, cluster: Cluster) -> None:
+    elsewhere = start_tocsin("store", "--bus", cluster.url, "--data", "elsewhere", cwd=tmp_path)
+    try:
+        with closing(KafkaBus(KafkaSettings(cluster.servers, tmp_path / "looks"))) as looks:
+            until(lambda: "store" in looks.groups() and looks.has_readers("store"), 60)
+        done = tocsin("run", "--count", 20_000, "--hosts", 5, "--bus", cluster.url, "--data", "here", cwd=tmp_path)
+    finally:
+        elsewhere.terminate()
+        assert elsewhere.wait(60) == 0, (tmp_path / "output.txt").read_text()
+    assert done.returncode == 0, done.stderr
+    there = query(tmp_path / "elsewhere", "SELECT count(*) AS n FROM events")[0]["n"]
+    assert 0 < there < 20_000
+    (total,) = (line.split() for line in done.stdout.splitlines() if line.startswith("  all "))
+    steps, detected, below, for_correlation, missed, not_here = map(int, total[1:])
+    assert not_here > 0
+    assert detected + below + for_correlation + missed + not_here == steps
+    assert missed == 0
+
+
+def test_a_group_that_keeps_up_on_kafka_is_never_said_to_be_behind(tmp_path: Path, cluster: Cluster) -> None:
+    place = ("--bus", cluster.url, "--data", "data")
+    stages = [start_tocsin(stage, *place, cwd=tmp_path) for stage in ("classify", "store")]
+    try:
+        assert tocsin("produce", "--count", 10, *place, cwd=tmp_path).returncode == 0
+        _wait_until_stored(tmp_path, cluster)
+        stages.append(start_tocsin("produce", "--rate", 200, "--count", 2400, "--run", "more", *place, cwd=tmp_path))
+        done = tocsin("lag", "--watch", "--seconds", 11, "--json", *place, cwd=tmp_path)
+        stages.pop().wait(60)
+    finally:
+        for stage in stages:
+            stage.terminate()
+            stage.wait(60)
+    looks = [json.loads(line) for line in done.stdout.splitlines()]
+    assert any(lag["records"] and lag["out_per_second"] for look in looks for lag in look)
+    assert {lag["verdict"] for look in looks for lag in look} == {"OK"}
+
+
 def _wait_until_stored(folder: Path, cluster: Cluster, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -85,6 +158,63 @@ def _wait_until_stored(folder: Path, cluster: Cluster, seconds: float = 90) -> N
             return
         time.sleep(0.3)
     raise TimeoutError(f"still behind after {seconds:.0f} s: {(folder / 'output.txt').read_text()[-3000:]}")
+
+
+def test_other_commands_go_on_while_a_produce_commits_its_positions_all_the_time(
+    tmp_path: Path, cluster: Cluster
+) -> None:
+    place = ("--bus", cluster.url)
+    assert tocsin("topics", "create", *place, "--data", "live", cwd=tmp_path).returncode == 0
+    live = start_tocsin("produce", *place, "--data", "live", "--count", 0, "--rate", 400, cwd=tmp_path)
+    (tmp_path / "two.jsonl").write_bytes(b"\n".join([*flat_lines(1), b"not json"]) + b"\n")
+    try:
+        _wait_for_events(tmp_path, cluster)
+        ended = [
+            tocsin(*command, *place, "--data", "other", cwd=tmp_path, timeout=30)
+            for command in (
+                ("produce", "--input", "two.jsonl"),
+                ("dead-letters", "list"),
+                ("dead-letters", "replay", "--yes"),
+            )
+        ]
+        assert [done.returncode for done in ended] == [0, 0, 0], ended
+        assert live.poll() is None
+    finally:
+        live.terminate()
+        assert live.wait(30) == 0, (tmp_path / "output.txt").read_text()
+
+
+@pytest.mark.parametrize(("command", "code"), [(("dead-letters", "list"), 130), (("produce", "--count", 1), 0)])
+def test_a_stop_is_heeded_while_others_transactions_are_waited_for(
+    tmp_path: Path, cluster: Cluster, command: tuple[object, ...], code: int
+) -> None:
+    assert tocsin("topics", "create", "--bus", cluster.url, "--data", "data", cwd=tmp_path).returncode == 0
+    holds = Producer(
+        {"bootstrap.servers": cluster.servers, "transactional.id": "holds", "transaction.timeout.ms": 60_000}
+    )
+    holds.init_transactions(30)
+    holds.begin_transaction()
+    holds.produce("source-positions", b"1", b"holds\0input")
+    holds.flush(10)
+    waits = start_tocsin(*command, "--bus", cluster.url, "--data", "data", cwd=tmp_path)
+    try:
+        time.sleep(5)
+        assert waits.poll() is None, (tmp_path / "output.txt").read_text()
+        waits.terminate()
+        assert waits.wait(15) == code, (tmp_path / "output.txt").read_text()
+    finally:
+        waits.kill()
+        waits.wait()
+        holds.abort_transaction(30)
+
+
+def _wait_for_events(folder: Path, cluster: Cluster, seconds: float = 60) -> None:
+    """Wait until there are some on `raw-events`."""
+    deadline = time.monotonic() + seconds
+    with closing(KafkaBus(KafkaSettings(cluster.servers, folder / "looks"))) as bus:
+        while not any(end for _, end in bus.ends("raw-events").values()):
+            assert time.monotonic() < deadline, (folder / "output.txt").read_text()
+            time.sleep(0.2)
 
 
 def test_records_of_agents_that_carry_nothing_of_ours_have_the_same_ids_when_read_again(
@@ -158,6 +288,7 @@ def test_what_another_writer_left_is_undone_only_where_its_process_has_gone(tmp_
     assert not left.exists()
 
 
+@pytest.mark.minutes(3)
 def test_kills_of_stages_and_of_the_broker_lose_and_double_nothing(tmp_path: Path) -> None:
     paths = _logs(tmp_path, files=6, lines=20_000)
     rng = random.Random(20260112)

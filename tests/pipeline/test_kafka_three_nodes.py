@@ -9,7 +9,7 @@ from tests.kafka.broker import Cluster
 from tests.ledger import Ledger, records_of_files
 from tests.windows_events import flat_lines
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.minutes(2)]
 
 _LINES = 30_000
 

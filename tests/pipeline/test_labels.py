@@ -36,12 +36,21 @@ def test_a_store_alone_has_no_labels(tmp_path: Path) -> None:
 def test_a_bus_that_does_not_answer_is_noted_and_gives_no_labels(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def is_away(_: Config) -> Bus:
-        raise DeliveryError("nobody answers")
+    def is_away(_: Config, connect_seconds: float) -> Bus:
+        raise DeliveryError(f"nobody answers within {connect_seconds:.0f} s")
 
     monkeypatch.setattr(labels, "existing_bus", is_away)
     assert labels.labels_of(load_config({"bus": "kafka://127.0.0.1:1"}, {})) == ()
-    assert caplog.messages == ["Simulated attacks are not marked: nobody answers"]
+    assert caplog.messages == ["Simulated attacks are not marked: nobody answers within 5 s"]
+
+
+def test_a_kafka_that_is_away_is_not_waited_for_longer_than_marks_are_worth(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(labels, "_CONNECT_SECONDS", 1.0)
+    config = load_config({"data": str(tmp_path), "bus": "kafka://127.0.0.1:1"}, {})
+    assert labels.labels_of(config) == ()
+    assert "are not marked: Kafka at 127.0.0.1:1 does not answer within 1 s: " in caplog.messages[0]
 
 
 def test_what_is_no_label_is_passed_over_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,6 +1,7 @@
 """Where each stage is served, and that a real one is."""
 
 import json
+import logging
 import re
 import time
 from contextlib import closing
@@ -15,8 +16,10 @@ from tocsin.config import load_config
 from tocsin.errors import ConfigError
 from tocsin.event import RAW_EVENTS, Record
 from tocsin.flow import Batch
-from tocsin.pipeline.metrics import lag_of_share, metrics_of_stages
+from tocsin.pipeline.metrics import lag_of_share, metrics_of_stages, serving_metrics
 from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
+from tocsin.sinks.trace_cursor import TraceCursor
+from tocsin.telemetry.meter import StageMeter
 
 
 def test_each_process_of_a_run_has_a_port_of_its_own() -> None:
@@ -59,6 +62,26 @@ def test_a_stage_serves_its_metrics_while_it_runs_and_its_port_is_refused_to_ano
     finally:
         stage.terminate()
         stage.wait(30)
+
+
+@pytest.mark.parametrize(("worker", "is_said"), [(0, True), (1, False)])
+def test_the_first_worker_of_store_alone_says_what_became_of_the_traces_while_that_can_be_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, worker: int, is_said: bool
+) -> None:
+    caplog.set_level(logging.INFO)
+    config = load_config({"data": str(tmp_path), "metrics.listen": "127.0.0.1:0"}, {})
+    meter = StageMeter(config.figures_folder, "store", worker)
+    sent = 'tocsin_trace_spans_total{outcome="sent",stage="store"} 16.0\n'
+    limited = 'tocsin_trace_events_total{outcome="limited",stage="store"} 3.0\n'
+    with serving_metrics(config, meter):
+        page = "http://" + caplog.messages[-1].removesuffix(".").rpartition("//")[2] + "/metrics"
+        assert "tocsin_trace_" not in _get(page)
+        with closing(TraceCursor(config.store_folder, {})) as cursor:
+            cursor.advance({"w0": 1}, {"sent": 16, "limited": 3})
+        assert (sent in _get(page), limited in _get(page)) == (is_said, is_said)
+        (config.store_folder / "traces.sqlite").write_bytes(b"no database" * 1_000)
+        assert "tocsin_trace_" not in _get(page)
+        assert "tocsin_healthy" in _get(page)
 
 
 def _place_logged(output: Path) -> str:

@@ -21,6 +21,7 @@ from tocsin.locks import FileLock
 from tocsin.pipeline.classify import reloader_of
 from tocsin.pipeline.news import News
 from tocsin.pipeline.reload import fingerprint_of
+from tocsin.pipeline.rules import cache_of
 from tocsin.pipeline.topology import CLASSIFY_GROUP, open_bus
 from tocsin.pipeline.warm import warm_cache
 from tocsin.telemetry.meter import StageMeter
@@ -96,6 +97,11 @@ def rules(tmp_path: Path) -> Path:
     folder.mkdir()
     (folder / "rule.yml").write_text(_rule("old"))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 def _config(folder: Path, **settings: list[str]) -> Config:
@@ -318,28 +324,38 @@ def test_a_fingerprint_tells_a_file_written_replaced_added_or_gone_and_nothing_e
 def test_the_cache_is_filled_by_a_process_of_its_own(tmp_path: Path, rules: Path) -> None:
     config = _config(tmp_path)
     warm_cache(config, threading.Event())
-    assert [path.name.partition("-")[0] for path in config.cache_folder.glob("*.bin")] == ["rules"]
+    assert [path.name.partition("-")[0] for path in cache_of(config).glob("*.bin")] == ["rules"]
+
+
+def test_stages_share_the_cache_of_their_user_and_have_their_own_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, another = _config(tmp_path / "one"), _config(tmp_path / "another")
+    assert cache_of(one) == cache_of(another) == tmp_path / "cache" / "tocsin"
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert [cache_of(one), cache_of(another)] == [one.data / "cache", another.data / "cache"]
 
 
 def test_several_processes_fill_the_same_cache_one_after_the_other(tmp_path: Path, rules: Path) -> None:
     config = _config(tmp_path)
-    config.cache_folder.mkdir(parents=True)
-    turn = FileLock(config.cache_folder / "filling.lock")
+    cache = cache_of(config)
+    turn = FileLock(cache / "filling.lock")
     assert turn.try_acquire()
     waiting = threading.Thread(target=warm_cache, args=(config, threading.Event()))
     waiting.start()
     waiting.join(2)  # it takes a third of that where nobody is before it
-    assert (waiting.is_alive(), list(config.cache_folder.glob("*.bin"))) == (True, [])
+    assert (waiting.is_alive(), list(cache.glob("*.bin"))) == (True, [])
     turn.release()
     waiting.join()
-    assert len(list(config.cache_folder.glob("rules-*.bin"))) == 1
+    assert len(list(cache.glob("rules-*.bin"))) == 1
 
 
 def test_a_stop_ends_the_process_that_fills_the_cache(tmp_path: Path, rules: Path) -> None:
     config, stop = _config(tmp_path), threading.Event()
     stop.set()
     warm_cache(config, stop)
-    assert list(config.cache_folder.glob("*.bin")) == []
+    assert list(cache_of(config).glob("*.bin")) == []
 
 
 def test_what_the_stage_newly_notes_is_told_once_whatever_the_workers(tmp_path: Path) -> None:

@@ -4,11 +4,20 @@ import gzip
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.broken import break_some
 from tests.command import query, tocsin
 from tests.ledger import Ledger, records_of_files
 from tests.windows_events import flat_lines
+
+from tocsin.bus.contract import Bus
+from tocsin.config import Config, load_config
+from tocsin.errors import DeliveryError
+from tocsin.pipeline.run import run
+from tocsin.pipeline.topology import open_bus
+from tocsin.supervisor import StopSignal
 
 
 def test_a_simulated_run_stores_every_event_and_sums_up(tmp_path: Path) -> None:
@@ -102,3 +111,37 @@ def test_what_a_writer_left_in_a_crash_is_undone_when_fewer_writers_go_on(tmp_pa
     ledger = Ledger.of(tmp_path / "data")
     assert ledger.rows.total() == 3000
     assert ledger.csv_ids == ledger.ids
+
+
+class _Hesitant:
+    """The real bus, which at first does not say where its topics end."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self.refused = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._bus, name)
+
+    def ends(self, topic: str) -> Any:
+        if self.refused < 3:
+            self.refused += 1
+            raise DeliveryError("no leader")
+        return self._bus.ends(topic)
+
+
+def test_a_bus_that_has_no_answer_at_first_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    buses: list[_Hesitant] = []
+
+    def open_hesitant(config: Config) -> Any:
+        buses.append(_Hesitant(open_bus(config)))
+        return buses[-1]
+
+    monkeypatch.setattr("tocsin.pipeline.run.open_bus", open_hesitant)
+    outcome = run(
+        load_config({"data": str(tmp_path / "data")}, {}),
+        ["--count", "50"],
+        StopSignal(is_supervised=False),
+        lambda *_: None,
+    )
+    assert (outcome.new_events, [bus.refused for bus in buses]) == (50, [3])

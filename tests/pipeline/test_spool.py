@@ -55,7 +55,7 @@ class TestSpool(_Clock):
         source.close()  # killed before it could say that all went over
         again = SpoolSource(tmp_path, batch.positions, lambda: True)
         assert waiting(tmp_path) == 20
-        assert again.read() is None
+        _end(again)
         again.close()
         entry.close()
         assert waiting(tmp_path) == 0, "the bus has said that all went over"
@@ -73,6 +73,28 @@ class TestSpool(_Clock):
         again.close()
         entry.close()
 
+    def test_what_went_over_is_kept_until_nothing_can_undo_that(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("tocsin.pipeline.spool._LOOK_SECONDS", 0.0)
+        entry = self.entry(tmp_path, [])
+        source = SpoolSource(tmp_path, {}, lambda: False)
+        left = []
+        for number in range(3):  # a commit begins only when the one before is settled
+            entry.commit({RAW_EVENTS: [Record(b"%d" % number)]}, Batch())
+            batch = source.read()
+            assert batch is not None
+            assert not batch.is_tick
+            left.append(waiting(tmp_path))
+        for _ in range(2):  # and a tick settles the last one
+            batch = source.read()
+            assert batch is not None
+            assert batch.is_tick
+            left.append(waiting(tmp_path))
+        source.close()
+        entry.close()
+        assert left == [1, 2, 2, 1, 0]
+
     def test_a_full_spool_lets_the_stream_wait_until_there_is_room(self, tmp_path: Path) -> None:
         entry = self.entry(tmp_path, [], max_bytes=1)
         entry.commit({RAW_EVENTS: [Record(b"first")]}, Batch())
@@ -80,7 +102,7 @@ class TestSpool(_Clock):
             entry.commit({RAW_EVENTS: [Record(b"second")]}, Batch())
         source = SpoolSource(tmp_path, {}, lambda: True)
         assert source.read() is not None
-        assert source.read() is None  # so the first one went over
+        _end(source)  # so the first one went over
         entry.commit({RAW_EVENTS: [Record(b"second")]}, Batch())
         source.close()
         entry.close()
@@ -121,7 +143,7 @@ class TestSpool(_Clock):
                 assert [record.value for record in batch.records] == [b"%d" % number]
             with pytest.raises(DeliveryError, match="is full"):
                 source.read()
-        assert source.read() is None
+        _end(source)
         source.close()
         entry.close()
 
@@ -140,6 +162,12 @@ def _filled(entry: SpoolEntry) -> int:
             entry.commit({RAW_EVENTS: [Record(os.urandom(1500)) for _ in range(500)]}, Batch())
             records += 500
     return records
+
+
+def _end(source: SpoolSource) -> None:
+    """Read on where all went over, until the source says so."""
+    while (batch := source.read()) is not None:
+        assert batch.is_tick
 
 
 def _drained(source: SpoolSource) -> int:
@@ -177,7 +205,7 @@ class TestFullDisk(_Clock):
             assert batch is not None
             records += len(batch.records)
         filler.unlink()
-        assert source.read() is None
+        _end(source)
         source.close()
         entry.close()
         assert waiting(folder) == 0

@@ -32,6 +32,11 @@ _PARENTS = {
 }
 _IN_TURN = tuple(_PARENTS)[:6]
 _SERVICES = {"tocsin-produce", "tocsin-classify", "tocsin-store"}
+_OF_BATCHES = {
+    f"{operation} {topic}"
+    for operation in ("poll", "process", "commit")
+    for topic in ("raw-events", "classified-events")
+} | {"read_batch", "stamp_batch", "send raw-events"}
 _KILLS = 8
 _EVENTS = 4_000
 
@@ -57,6 +62,11 @@ def _send_the_rest(folder: Path, trace: str) -> None:
 def _counts(data: Path) -> Mapping[str, int]:
     with closing(sqlite3.connect(data / "store" / "traces.sqlite")) as connection:
         return dict(connection.execute("SELECT what, count FROM counts"))
+
+
+def _of_events(traces: Mapping[bytes, Sequence[Span]]) -> Mapping[bytes, Sequence[Span]]:
+    """Return the traces that are not those of batches."""
+    return {trace_id: spans for trace_id, spans in traces.items() if not {span.name for span in spans} & _OF_BATCHES}
 
 
 def _check(traces: Mapping[bytes, Sequence[Span]], event_ids: Collection[str]) -> None:
@@ -86,9 +96,14 @@ def test_a_run_leaves_the_whole_trace_of_every_event(tmp_path: Path, jaeger: Jae
     event_ids = [str(row["event_id"]) for row in _stored(tmp_path / "data")]
     assert len(event_ids) == 3_000
     traces = jaeger.traces()
-    _check(traces, event_ids)
+    of_events = _of_events(traces)
+    _check(of_events, event_ids)
     assert _counts(tmp_path / "data") == {"sent": 3_000 * len(_PARENTS)}
-    assert sum(map(len, traces.values())) == 3_000 * len(_PARENTS)
+    assert sum(map(len, of_events.values())) == 3_000 * len(_PARENTS)
+    of_batches = [span for trace_id, spans in traces.items() if trace_id not in of_events for span in spans]
+    assert {span.name for span in of_batches} == _OF_BATCHES
+    assert {span.resource.service for span in of_batches} == _SERVICES
+    assert {trace_id for span in of_batches for trace_id, _ in span.links} <= set(of_events)
 
 
 def test_on_kafka_every_alert_is_traced_whole_and_of_the_others_those_of_the_ratio(
@@ -117,7 +132,7 @@ def test_on_kafka_every_alert_is_traced_whole_and_of_the_others_those_of_the_rat
     sampled = {event_id for row in rows if int((event_id := str(row["event_id"]))[-14:], 16) >= least}
     assert alerts - sampled
     assert 0.09 < len(sampled) / len(rows) < 0.11
-    _check(jaeger.traces(), alerts | sampled)
+    _check(_of_events(jaeger.traces()), alerts | sampled)
 
 
 def test_kills_of_anything_and_a_network_that_breaks_lose_no_trace(
@@ -149,7 +164,7 @@ def test_kills_of_anything_and_a_network_that_breaks_lose_no_trace(
     assert _counts(tmp_path / "data").keys() == {"sent"}
     event_ids = [str(row["event_id"]) for row in _stored(tmp_path / "data")]
     assert len(event_ids) == _EVENTS
-    _check(jaeger.traces(), event_ids)
+    _check(_of_events(jaeger.traces()), event_ids)
 
 
 def _kill_one(pid: int, rng: random.Random) -> str:

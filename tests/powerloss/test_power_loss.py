@@ -7,7 +7,7 @@ import pytest
 from tests.powerloss.losses import Recording
 from tests.services import needed
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 _POINTS = 200  # each with nothing that was not synced, and with some of it
 _FINISHED_EVERY = 10
@@ -21,6 +21,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     return recording
 
 
+@pytest.mark.minutes(5)
 def test_what_was_acknowledged_is_there_and_the_rest_recovers(recording: Recording) -> None:
     points = finished = 0
     for point in recording.points(_POINTS):

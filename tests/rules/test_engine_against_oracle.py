@@ -59,6 +59,7 @@ def cases(rules: list[Rule], variables: Variables) -> dict[str, list[Case]]:
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(4)
 def test_every_atom_decides_as_in_the_oracle_and_every_rule_fires_on_an_event_made_from_its_own_condition(
     rules: list[Rule], cases: dict[str, list[Case]]
 ) -> None:

@@ -118,6 +118,7 @@ def _hidden(files: list[EventFile], matcher: Matcher) -> dict[Place, frozenset[s
 
 
 @pytest.mark.slow
+@pytest.mark.minutes(3)
 def test_all_that_two_engines_agree_on_is_found(run: Run, shared_data: Path) -> None:
     agreed = pairs_of(shared_data, "agreed")
     assert agreed - run.ours == set()

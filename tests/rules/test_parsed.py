@@ -75,8 +75,10 @@ def test_rules_that_change_while_they_are_loaded_are_not_kept_under_the_name_of_
     assert [vars(rule) for rule in rules] == [vars(rule) for rule in load_rules([folder], ATTACK)[0]]
 
 
-@pytest.mark.parametrize("change", ["content", "new file", "name", "baseline", "damage", "variables"])
-def test_whatever_changes_is_parsed_anew(folder: Path, tmp_path: Path, parsed: list[object], change: str) -> None:
+@pytest.mark.parametrize("change", ["content", "new file", "name", "baseline", "damage", "variables", "code"])
+def test_whatever_changes_is_parsed_anew(
+    folder: Path, tmp_path: Path, parsed: list[object], change: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = tmp_path / "cache"
     load_pack_kept([folder], ATTACK, False, UNPREPARED, cache)
     match change:
@@ -89,6 +91,8 @@ def test_whatever_changes_is_parsed_anew(folder: Path, tmp_path: Path, parsed: l
         case "damage":
             (file,) = cache.glob("rules-*")
             file.write_bytes(file.read_bytes()[:-1])
+        case "code":
+            monkeypatch.setattr(parsed_module, "_digest_of_our_code", lambda: "of another reader")
     preparation = Preparation({"name": ("value",)}) if change == "variables" else UNPREPARED
     rules = load_pack_kept([folder], ATTACK, change == "baseline", preparation, cache).rules
     assert len(parsed) == 2

@@ -50,6 +50,9 @@ class TinyBus:
         self._connection.execute("INSERT OR REPLACE INTO offsets VALUES (0, ?)", (batch.offsets["all", 0],))
         self._connection.execute("COMMIT")
 
+    def settle(self) -> None:
+        """Do nothing: a commit is whole when it returns."""
+
     def close(self) -> None:
         self._connection.close()
 

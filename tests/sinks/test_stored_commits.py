@@ -11,6 +11,7 @@ from tests.sinks.classified import NOON_US, classified, dead_letter
 from tests.sinks.traced_store import SECOND_US, merge_all, store
 from tocsin.sinks import stored_commits
 from tocsin.sinks.manifest import Manifest, Segment, unlist
+from tocsin.sinks.merge import merge
 from tocsin.sinks.stored_commits import SegmentUnreadableError, StoredCommits, commits_after, rows_of
 from tocsin.telemetry.stage_times import unpacked
 
@@ -170,3 +171,23 @@ def test_a_merged_file_that_was_written_before_a_commit_is_not_searched_for_it(t
     [commits] = _after(tmp_path, 2)
     assert (commits.rows, list(commits.merged)) == (2, [])
     assert older in _after(tmp_path, 1)[0].merged
+
+
+def test_after_a_clock_was_set_back_merged_rows_are_found_all_the_same(tmp_path: Path) -> None:
+    store(tmp_path, [classified(1)], second=3600)
+    store(tmp_path, [classified(2)], [classified(3)], second=1)
+    with closing(Manifest(tmp_path)) as manifest:
+        ahead, *right = manifest.segments()
+        merge(tmp_path, manifest, [ahead], NOON_US)
+        merge(tmp_path, manifest, right, NOON_US)
+    (found,) = _found(tmp_path)
+    assert found[:3] == (1, 3, 3)
+    assert sorted(found[3]) == [_events(1, 2), _events(2, 3), _events(3600, 1)]
+
+
+def test_commits_that_are_forgotten_come_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_commits, "_COMMITS_AT_ONCE", 2)
+    store(tmp_path, *([classified(number)] for number in range(5)))
+    with closing(Manifest(tmp_path)) as manifest, manifest.edit() as connection:
+        connection.execute("DELETE FROM commits")
+    assert [(commits.first, commits.last) for commits in _after(tmp_path)] == [(1, 2), (3, 4), (5, 5)]

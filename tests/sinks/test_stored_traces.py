@@ -87,3 +87,22 @@ def test_a_store_without_times_or_without_anything_has_no_traces(tmp_path: Path)
     assert StoredTraces(tmp_path).events(Wanted(), 10) == []
     stored(tmp_path, [classified(1)])
     assert [each.seconds for each in StoredTraces(tmp_path).events(Wanted(), 10)] == [None]
+
+
+@pytest.mark.parametrize("word", ["alert", "true", "author", "ann", "TA00", '":"', "DRL"])
+def test_a_rule_is_looked_for_by_its_title_alone(store: Path, word: str) -> None:
+    assert _offsets(StoredTraces(store), rule=word) == []
+
+
+def test_what_is_said_of_an_event_is_its_own_and_not_of_one_that_shares_its_times(tmp_path: Path) -> None:
+    found = detection_verdict(DETECTION)
+    early, late = classified(1, host=""), classified(2, ingest_us=NOON_US + 5, judged=found, host="ws9")
+    _stored(tmp_path, (9, [early, late]))
+    (slowest,) = StoredTraces(tmp_path).events(Wanted(is_slowest_first=True), 10)
+    assert (int(slowest.event_id[-16:], 16), slowest.level, slowest.host, slowest.rules) == (1, "", "", [])
+
+
+@pytest.mark.parametrize(("host", "is_found"), [("ws9", True), ("WS9.Harbor.example", True), ("ws", False)])
+def test_a_host_is_found_by_its_name_without_the_domain(tmp_path: Path, host: str, is_found: bool) -> None:
+    _stored(tmp_path, (9, [classified(1, host="ws9.harbor.example")]))
+    assert _offsets(StoredTraces(tmp_path), host=host) == ([1] if is_found else [])

@@ -14,10 +14,10 @@ from tocsin.sinks.trace_cursor import TraceCursor
 def test_a_new_one_begins_behind_what_is_stored_already_and_one_that_is_there_goes_on(tmp_path: Path) -> None:
     with closing(TraceCursor(tmp_path, {"w0": 7})) as cursor:
         assert (cursor.position("w0"), cursor.position("w1")) == (7, 0)
-        cursor.advance("w0", 8, {"sent": 16, "limited": 0})
+        cursor.advance({"w0": 8}, {"sent": 16, "limited": 0})
     with closing(TraceCursor(tmp_path, {"w0": 99, "w1": 99})) as cursor:
         assert (cursor.position("w0"), cursor.position("w1")) == (8, 0)
-        cursor.advance("w0", 9, {"sent": 4, "rejected": 1})
+        cursor.advance({"w0": 9}, {"sent": 4, "rejected": 1})
         assert cursor.counts() == {"sent": 20, "rejected": 1}
 
 
@@ -50,8 +50,8 @@ def test_what_the_disk_does_not_take_is_not_counted_and_may_be_tried_again(tmp_p
     with closing(TraceCursor(tmp_path, {"w0": 7})) as cursor:
         cursor._connection.execute("PRAGMA query_only = 1")
         with pytest.raises(DeliveryError, match=r"traces\.sqlite` cannot be written"):
-            cursor.advance("w0", 8, {"sent": 1})
+            cursor.advance({"w0": 8}, {"sent": 1})
         assert (cursor.position("w0"), cursor.counts()) == (7, {})
         cursor._connection.execute("PRAGMA query_only = 0")
-        cursor.advance("w0", 8, {"sent": 1})
+        cursor.advance({"w0": 8}, {"sent": 1})
         assert (cursor.position("w0"), cursor.counts()) == (8, {"sent": 1})

@@ -147,6 +147,9 @@ def test_rows_are_seen_once_the_commit_is_made_and_not_before(tmp_path: Path) ->
         def commit(self, outputs: Outputs, batch: Batch) -> None:
             self.seen_before = len(segments_of(tmp_path))
 
+        def settle(self) -> None:
+            assert len(segments_of(tmp_path)) == self.seen_before
+
     bus, writer, batch = Bus(), writer_of(tmp_path), Batch([classified(1)])
     StoreCommitter(writer, bus).commit(writer(batch), batch)
     writer.close()
@@ -163,6 +166,9 @@ def test_a_commit_that_failed_leaves_the_batch_unseen_and_may_be_tried_again(tmp
             if self.commits == 1:
                 raise DeliveryError("busy")
 
+        def settle(self) -> None:
+            pass
+
     writer, batch = writer_of(tmp_path), Batch([classified(1)])
     committer, outputs = StoreCommitter(writer, Bus()), writer(batch)
     with pytest.raises(DeliveryError, match="busy"):
@@ -171,6 +177,28 @@ def test_a_commit_that_failed_leaves_the_batch_unseen_and_may_be_tried_again(tmp
     committer.commit(outputs, batch)
     writer.close()
     assert len(segments_of(tmp_path)) == 1
+
+
+def test_a_commit_that_is_not_settled_is_unseen_and_not_made_twice(tmp_path: Path) -> None:
+    class Bus:
+        commits = asked = 0
+
+        def commit(self, outputs: Outputs, batch: Batch) -> None:
+            self.commits += 1
+
+        def settle(self) -> None:
+            self.asked += 1
+            if self.asked == 1:
+                raise DeliveryError("no answer")
+
+    writer, batch, bus = writer_of(tmp_path), Batch([classified(1)]), Bus()
+    committer, outputs = StoreCommitter(writer, bus), writer(batch)
+    with pytest.raises(DeliveryError, match="no answer"):
+        committer.commit(outputs, batch)
+    assert segments_of(tmp_path) == []
+    committer.commit(outputs, batch)
+    writer.close()
+    assert (bus.commits, len(segments_of(tmp_path))) == (1, 1)
 
 
 def test_a_commit_that_a_crash_kept_from_being_listed_is_listed_at_the_start(tmp_path: Path) -> None:
@@ -239,9 +267,9 @@ def test_many_ingest_times_are_counted_more_coarsely(tmp_path: Path) -> None:
 
 
 def test_a_large_batch_is_cut_into_row_groups(tmp_path: Path) -> None:
-    stored(tmp_path, [classified(k) for k in range(2_500)])
+    stored(tmp_path, [classified(k) for k in range(12_500)])
     metadata = pq.read_metadata(tmp_path / SEGMENT_1)
-    assert [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)] == [1_000, 1_000, 500]
+    assert [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)] == [10_000, 2_500]
 
 
 @settings(max_examples=15, deadline=None)

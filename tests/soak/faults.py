@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.kafka.broker import Cluster
+from tests.kafka.broker import SESSION_SECONDS, Cluster
 from tests.soak.disk import Disk
 from tests.soak.failure import SoakFailedError
 from tests.soak.plan import SLOW_SECONDS, STAGES, Fault
@@ -24,6 +24,7 @@ MEMBERS: Mapping[str, tuple[str, ...]] = {
 
 _RECOVER_SECONDS = 120.0  # longer is a failure
 _ALONE_EVERY = 5  # of the kills: the other member takes over, the killed one comes back only then
+_FENCE_TRIES = 5
 _DIE_SECONDS = 90.0  # until a stage has come to its fail point
 _FULL_SECONDS = 5.0  # how long a disk stays full
 _STOPPED_SECONDS, _RUNNING_SECONDS = 0.4, 0.1  # of a slow consumer, in turn
@@ -67,6 +68,7 @@ class Faults:
             "failpoint": self._failpoint,
             "broker-kill": self._broker_kill,
             "broker-pause": self._broker_pause,
+            "broker-fence": self._broker_fence,
             "stage-pause": self._stage_pause,
             "rebalance": self._rebalance,
             "full-disk": self._full_disk,
@@ -146,12 +148,27 @@ class Faults:
         self._measure_all("broker-kill", time.monotonic())
 
     def _broker_pause(self, fault: Fault) -> None:
+        self._pause(fault, self.pauses.broker)
+
+    def _broker_fence(self, fault: Fault) -> None:
+        """As it goes on it is without its partitions for a moment, in the middle of commits."""
+        before = self._fencings()
+        for _ in range(_FENCE_TRIES):  # what it has to say for itself may be heard first
+            self._pause(fault, SESSION_SECONDS + self.rng.uniform(0.1, 0.6))
+            if self._fencings() > before:
+                return
+        raise SoakFailedError(f"a broker that pauses is not taken for dead; see {self.cluster.nodes[0].log}")
+
+    def _fencings(self) -> int:
+        return sum(node.log.read_text(errors="replace").count("Fencing broker") for node in self.cluster.nodes)
+
+    def _pause(self, fault: Fault, seconds: float) -> None:
         node = self.cluster.nodes[fault.number % len(self.cluster.nodes)]
         node.send(signal.SIGSTOP)
-        time.sleep(self.pauses.broker)
+        time.sleep(seconds)
         node.send(signal.SIGCONT)
         self.cluster.wait_until_ready()
-        self._measure_all("broker-pause", time.monotonic())
+        self._measure_all(fault.kind, time.monotonic())
 
     # Pauses of stages
 

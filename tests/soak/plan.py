@@ -37,6 +37,7 @@ KINDS: Mapping[str, Kind] = {
     "failpoint": Kind(10, "deaths at each fail point", tuple(f"{s}:{p}" for s, p in POINTS), 5.5),
     "broker-kill": Kind(30, "kill -9 of a broker, which is started again", seconds=15.0),
     "broker-pause": Kind(10, "pauses of a broker (--broker-pause-seconds each)", seconds=37.0),
+    "broker-fence": Kind(30, "pauses of a broker just long enough that it is taken for dead", seconds=9.0),
     "stage-pause": Kind(
         5, "pauses of a stage (--stage-pause-seconds each)", ("classify", "store", "produce"), 80.0, is_spread=True
     ),

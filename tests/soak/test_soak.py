@@ -13,7 +13,7 @@ from tests.soak.plan import KINDS
 
 _SECONDS = float(os.environ.get("TOCSIN_SOAK_SECONDS") or 600)
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * _SECONDS + 600)]
+pytestmark = [pytest.mark.slow, pytest.mark.minutes(_SECONDS / 60 + 1), pytest.mark.timeout(2 * _SECONDS + 600)]
 
 
 def test_faults_of_every_kind_lose_and_double_nothing(tmp_path: Path) -> None:

@@ -113,11 +113,31 @@ def test_a_traceparent_that_is_none_harms_nobody(traceparent: bytes) -> None:
     assert len(parts_of(output)) < MAX_BYTES
 
 
-@pytest.mark.parametrize("claimed", [b"x" * (MAX_BYTES + 1), b"\x00\x03abc"])
-def test_what_others_put_behind_a_stamp_does_not_grow_without_bound(claimed: bytes) -> None:
+_CLASSIFIED_BY_OTHERS = packed(StageTimes("classify", 1, (1, 2, 3, 4), 3, "evil", "agent", "1.0"))
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        b"x" * (MAX_BYTES + 1),
+        b"\x00\x03abc",
+        b"\x00\x01\xc0",
+        _CLASSIFIED_BY_OTHERS,
+        packed(StageTimes("produce", 1, (), 3, "p" * 300)),
+        packed(StageTimes("write", 1 << 51, (1, 2, 3), 3)) * 8,
+    ],
+)
+def test_what_others_put_behind_a_stamp_is_not_taken_for_times_of_ours(claimed: bytes) -> None:
     (output,) = _classified([_raw(part=claimed)])[CLASSIFIED_EVENTS]
-    assert len(parts_of(output)) < MAX_BYTES
+    assert [(times.stage, times.instance) for times in _times(output)] == [("classify", "classify-0")]
     assert Stamp.of(output) is not None
+
+
+@pytest.mark.parametrize("behind", [b"\x00\x01\xc0", _CLASSIFIED_BY_OTHERS, b"x"])
+def test_of_a_record_that_comes_again_only_the_times_of_its_source_stay(behind: bytes) -> None:
+    (output,) = _classified([_raw(part=packed(_PRODUCED) + behind)])[CLASSIFIED_EVENTS]
+    assert _times(output)[0] == _PRODUCED
+    assert [times.instance for times in _times(output)[1:]] == ["classify-0"]
 
 
 def test_what_is_handed_over_has_our_stamp_before_what_came_with_the_record() -> None:

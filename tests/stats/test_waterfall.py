@@ -173,3 +173,22 @@ def test_no_line_is_wider_than_the_terminal(count: int, width: int) -> None:
 def test_a_trace_without_any_length_is_shown() -> None:
     spans = [replace(span, start_ns=5, end_ns=5) for span in trace_spans()]
     assert _lines(spans)[1].startswith("0 µs from 1970-01-01 00:00:00.000000 UTC")
+
+
+def test_of_a_trace_that_is_too_long_for_a_terminal_the_first_spans_are_shown_and_the_rest_is_counted() -> None:
+    spans = [replace(span, error="") for span in _many(2_345)]
+    lines = _lines(spans)
+    assert lines[1].endswith("2,345 spans of 8 services")
+    names = [line for line in lines if "処理" in line]
+    assert len(names) <= 200
+    assert len(lines) < 1_000
+    assert "and 2,145 more spans: --json has all of them" in lines
+    assert max(cell_len(line) for line in lines) <= 80
+    assert not any("more span" in line for line in _lines(spans[:200]))
+
+
+def test_of_a_span_with_very_many_links_a_few_are_shown_and_the_rest_is_counted() -> None:
+    root = replace(trace_spans()[0], links=tuple((b"\x01" * 16, bytes([number]) * 8) for number in range(105)))
+    lines = _lines([root])
+    assert sum("link to span" in line for line in lines) == 5
+    assert "  and 100 more links: --json has all of them" in lines

@@ -27,18 +27,20 @@ class Reply:
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": PROTOBUF})
     is_trickle: bool = False  # headers that never end
+    seconds: float = 0.0  # until it answers
 
 
 class Collector:
     """Answers each request with the next of `replies`, the last one from then on. Use it as a context."""
 
-    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *replies: Reply, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+        """`port`: 0 takes a free one."""
         self.received: list[Received] = []
         self.has_received = threading.Event()
         self.may_answer = threading.Event()
         self.may_answer.set()
         self._replies = list(replies) or [Reply()]
-        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", port), self._handler())
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -73,6 +75,7 @@ class Collector:
                 collector.may_answer.wait()
                 replies = collector._replies
                 reply = replies.pop(0) if len(replies) > 1 else replies[0]
+                self.server.is_over.wait(reply.seconds)
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)

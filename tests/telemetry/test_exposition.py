@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -33,7 +34,7 @@ def lag() -> Iterator[LagWatch]:
 
 @pytest.fixture
 def pages(meter: StageMeter, lag: LagWatch) -> Pages:
-    return pages_of(meter, lag, "embedded", "classify")
+    return pages_of(meter, lag, "tocsin", "classify")
 
 
 def _samples(pages: Pages) -> dict[str, float]:
@@ -97,7 +98,7 @@ def test_every_line_of_messaging_names_the_stage_the_bus_and_the_group(meter: St
     text = pages["/metrics"]("").body.decode()
     assert (
         'messaging_client_consumed_messages_total{messaging_consumer_group_name="classify",messaging_destination_name='
-        '"raw-events",messaging_operation_name="poll",messaging_system="embedded",stage="classify"} 1.0\n'
+        '"raw-events",messaging_operation_name="poll",messaging_system="tocsin",stage="classify"} 1.0\n'
     ) in text
     assert 'tocsin_stage_info{stage="classify",version=' in text
 
@@ -120,3 +121,37 @@ def test_an_unhealthy_stage_answers_503_with_the_reason(meter: StageMeter, pages
     assert told["reason"] == "it has been trying again for 31 s: disk full"
     assert (told["retrying_seconds"], told["retrying_for"], told["seconds_since_turn"]) == (31.0, "disk full", 31.0)
     assert _samples(pages)["tocsin_healthy{}"] == 0
+
+
+def test_what_became_of_the_spans_of_batches_is_there_where_a_collector_is_told_of_them(
+    meter: StageMeter, pages: Pages
+) -> None:
+    assert not any("batch_spans" in name for name in _samples(pages))
+
+    class Sender:
+        counts: ClassVar[dict[str, int]] = {"sent": 30, "dropped": 3}
+
+    meter.batch_spans = Sender()
+    assert {name: value for name, value in _samples(pages).items() if "batch_spans" in name} == {
+        "tocsin_batch_spans_total{outcome=sent}": 30,
+        "tocsin_batch_spans_total{outcome=rejected}": 0,
+        "tocsin_batch_spans_total{outcome=refused}": 0,
+        "tocsin_batch_spans_total{outcome=dropped}": 3,
+    }
+
+
+def test_what_became_of_the_traces_is_asked_at_each_scrape_and_left_out_where_nobody_knows(
+    meter: StageMeter, lag: LagWatch
+) -> None:
+    counts: list[dict[str, int] | None] = [None, {"sent": 16, "limited": 2}, {"sent": 24, "limited": 2, "refused": 8}]
+    pages = pages_of(meter, lag, "tocsin", "store", lambda: counts.pop(0))
+    assert not any("tocsin_trace_" in name for name in _samples(pages))
+    assert {name: value for name, value in _samples(pages).items() if "tocsin_trace_" in name} == {
+        "tocsin_trace_spans_total{outcome=sent}": 16,
+        "tocsin_trace_spans_total{outcome=rejected}": 0,
+        "tocsin_trace_spans_total{outcome=refused}": 0,
+        "tocsin_trace_events_total{outcome=limited}": 2,
+        "tocsin_trace_events_total{outcome=expired}": 0,
+        "tocsin_trace_events_total{outcome=failed}": 0,
+    }
+    assert _samples(pages)["tocsin_trace_spans_total{outcome=refused}"] == 8

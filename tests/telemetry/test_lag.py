@@ -1,23 +1,16 @@
 """The lag is asked for on a thread of its own, and left out where asking fails."""
 
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 
 import pytest
 
+from tests.waiting import until
 from tocsin.flow import PartitionLag
 from tocsin.telemetry.lag import LagWatch
 
 _LAG = PartitionLag("classify", "raw-events", 0, committed=7, end=19, oldest_age_seconds=1.5)
-
-
-def _wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def test_the_newest_answer_is_kept_and_comes_from_another_thread() -> None:
@@ -28,7 +21,7 @@ def test_the_newest_answer_is_kept_and_comes_from_another_thread() -> None:
         return [_LAG]
 
     with closing(LagWatch(lambda: read, pause_seconds=0.001)) as watch:
-        _wait_until(lambda: bool(watch.latest))
+        until(lambda: bool(watch.latest), 10)
         assert watch.latest == (_LAG,)
     assert threading.current_thread() not in threads
 
@@ -51,6 +44,6 @@ def test_where_asking_fails_there_is_none_and_it_is_said_once(caplog: pytest.Log
         raise RuntimeError("broker gone")
 
     with closing(LagWatch(lambda: read, pause_seconds=0.001)) as watch:
-        _wait_until(lambda: len(failures) > 2)
+        until(lambda: len(failures) > 2, 10)
         assert watch.latest == ()
     assert caplog.messages == ["The lag cannot be read now, and is left out of the metrics: broker gone"]

@@ -69,7 +69,7 @@ def _groups(draw: st.DrawFn) -> SpanColumns:
         numbers=draw(st.dictionaries(_NAMES, _numbers(rows), max_size=3)),
         texts=draw(st.dictionaries(_NAMES, _ascii(rows), max_size=2)),
         error=draw(st.just("") | _TEXTS),
-        links=draw(st.none() | st.tuples(_ids(rows, 16), _ids(rows, 8))),
+        links=draw(st.lists(st.tuples(_ids(rows, 16), _ids(rows, 8)), max_size=3)),
     )
 
 
@@ -236,7 +236,7 @@ def test_a_lone_surrogate_becomes_a_question_mark_so_that_the_request_is_read() 
         ({"texts": {"t": np.zeros((3, 4), np.uint8)}}, r"`t` is \(3, 4\) of uint8"),
         ({"texts": {"t": np.zeros((0, 4), np.uint8)}}, r"`t` is \(0, 4\) of uint8"),
         ({"texts": {"t": np.zeros(2, np.uint8)}}, r"`t` is \(2,\) of uint8"),
-        ({"links": (np.zeros((2, 16), np.uint8), np.zeros((1, 8), np.uint8))}, "`span ids of links` is"),
+        ({"links": [(np.zeros((2, 16), np.uint8), np.zeros((1, 8), np.uint8))]}, "`span ids of links` is"),
         ({"attributes": {"a": 1 << 63}}, "attribute `a` of a span: 9223372036854775808 has more than 64 bits"),
     ],
 )

@@ -203,6 +203,12 @@ def test_a_redirect_is_not_followed() -> None:
     assert other.received == []
 
 
+@pytest.mark.parametrize("location", ["http://[::1", "\xff\xfe", "//", ""])
+def test_a_redirect_to_nowhere_is_refused(location: str) -> None:
+    reply = Reply(302, b"x" * 1000, {"Location": location})
+    assert "it points elsewhere: 302 Found" in str(_refused(reply))
+
+
 def test_a_web_page_is_no_collector() -> None:
     page = Reply(200, b"<html>log in</html>", {"Content-Type": "text/html; charset=utf-8"})
     assert "a web page answers, no collector; is the path right?" in str(_refused(page))
@@ -305,10 +311,10 @@ def test_closing_ends_a_request_under_way() -> None:
     with Collector() as collector, _client(collector.place, timeout_seconds=60) as client:
         collector.may_answer.clear()
         closer = _once_received(collector, client.close)
-        with pytest.raises(CollectorAwayError, match="it was closed while this was sent"):
+        with pytest.raises(CollectorAwayError, match="we end, and its answer has not come"):
             client.send(_REQUEST)
         closer.join()
-        with pytest.raises(CollectorAwayError, match="closed"):
+        with pytest.raises(CollectorAwayError, match="its answer has not come"):
             client.send(_REQUEST)
     assert len(collector.received) == 1
 

@@ -139,7 +139,7 @@ def test_spans_in_columns_are_read_back_as_they_are_one_by_one(jaeger: Jaeger) -
         span_ids=span_ids_of(event_ids, "store_event"),
         parent_ids=root.span_ids,
         error="no space left",
-        links=(trace_ids[::-1], root.span_ids[::-1]),
+        links=[(trace_ids[::-1], root.span_ids[::-1])],
     )
     with closing(OtlpClient(_settings(jaeger.otlp))) as client:
         assert client.send(encode([root, child])) == Sent()

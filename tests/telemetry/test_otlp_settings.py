@@ -186,3 +186,20 @@ def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(tmp_path: P
         OTEL_EXPORTER_OTLP_CLIENT_KEY=str(tmp_path / "client.locked.key"),
     )
     assert "the key of this certificate without a password" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPIONT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADER", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"),
+        ("OTEL_EXPORTER_OTLP_TRACE_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"),
+    ],
+)
+def test_a_misspelled_variable_is_refused_also_where_nothing_else_is_set(name: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: it is not known; did you mean `{meant}`\\?$"):
+        otlp_settings({name: "http://collector:4318"})
+
+
+def test_variables_of_other_signals_are_nothing_to_us() -> None:
+    assert otlp_settings({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://collector:4318"}) is None

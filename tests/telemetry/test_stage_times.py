@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tocsin.telemetry.stage_times import MAX_BYTES, StageTimes, packed, unpacked
@@ -28,6 +28,7 @@ def test_parts_of_several_stages_stand_one_behind_the_other(times: list[StageTim
 
 
 @given(st.binary(max_size=200))
+@example(b"\x00\x05\x94\xa3\x00\x00\x80")  # a text that is no UTF-8
 def test_bytes_of_others_are_parts_of_nobody_or_are_read_and_nothing_is_raised(parts: bytes) -> None:
     assert all(isinstance(each, StageTimes) for each in unpacked(parts))
 

@@ -63,3 +63,13 @@ def test_the_limit_takes_alerts_first_and_says_how_many_had_to_stay() -> None:
 def test_all_means_all_and_knows_no_limit() -> None:
     chosen, limited = Sampler(TracePolicy(is_all=True, max_spans=1.0)).chosen(_ids(50), _none(50), _NOON_US)
     assert (int(chosen.sum()), limited) == (50, 0)
+
+
+def test_a_clock_that_was_ahead_and_is_set_right_limits_nothing_from_then_on() -> None:
+    sampler = Sampler(TracePolicy(ratio=1.0, max_spans=80.0))
+    sampler.chosen(_ids(10), _none(10), _NOON_US + 3_600_000_000)
+    for second in range(30):
+        chosen, limited = sampler.chosen(_ids(10), _none(10), _NOON_US + second * 1_000_000)
+        assert (int(chosen.sum()), limited) == ((10, 0) if second else (0, 10))
+    few_seconds_before, _ = sampler.chosen(_ids(10), _none(10), _NOON_US + 25 * 1_000_000)
+    assert not few_seconds_before.any()

@@ -1,6 +1,6 @@
 """What both buses give: topics, groups, commits."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from tocsin.bus.consumer import ConsumerSettings
@@ -42,12 +42,21 @@ class Bus(Protocol):
 
     def partitions(self, topic: str) -> int: ...
 
+    def copies(self, topic: str) -> int:
+        """Return how many brokers have each partition."""
+
+    @property
+    def own_topics(self) -> Sequence[str]:
+        """What the bus makes beside those that it is asked for, to keep its own in."""
+
     def ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return (first offset kept, next offset to be written) of each partition."""
 
-    def committer(self, *, group: str = "", owner: str = "") -> Committer: ...
+    def committer(self, *, group: str = "", owner: str = "") -> Committer:
+        """Return what commits outputs with a group's offsets, or with the positions of a source's owner."""
 
-    def positions(self, owner: str) -> dict[str, bytes]: ...
+    def positions(self, owner: str, is_stopped: Callable[[], bool] = ...) -> dict[str, bytes]:
+        """Return all that was committed before this was asked. Raises StoppedError where a stop comes first."""
 
     def consumer(self, group: str, topics: Sequence[str], settings: ConsumerSettings) -> Consumer: ...
 

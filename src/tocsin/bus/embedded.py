@@ -3,7 +3,7 @@
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -44,6 +44,7 @@ class EmbeddedBus:
     """
 
     has_gaps = False
+    own_topics = ()
 
     def __init__(self, folder: Path) -> None:
         """Open the log in `folder`, made if need be.
@@ -80,6 +81,10 @@ class EmbeddedBus:
 
     def partitions(self, topic: str) -> int:
         return self._topic(topic).partitions
+
+    def copies(self, topic: str) -> int:  # noqa: ARG002
+        """Return 1: this disk's."""
+        return 1
 
     def origin(self, topic: str) -> str:  # noqa: ARG002  on Kafka it counts
         """Return what this topic is and no other; its name says the rest."""
@@ -119,8 +124,12 @@ class EmbeddedBus:
             failpoint("bus.before_commit")
         failpoint("bus.after_commit")
 
-    def positions(self, owner: str) -> dict[str, bytes]:
-        """Return the committed position of each input of a source's owner."""
+    def positions(
+        self,
+        owner: str,
+        is_stopped: Callable[[], bool] = lambda: False,  # noqa: ARG002
+    ) -> dict[str, bytes]:
+        """Return the committed position of each input of a source's owner. There is nothing to wait for."""
         return dict(self._database.rows("SELECT input, position FROM positions WHERE owner = ?", (owner,)))
 
     # Reading
@@ -292,6 +301,9 @@ class EmbeddedCommitter:
 
     def commit(self, outputs: Outputs, batch: Batch) -> None:
         self._bus.commit(outputs, self._group, self._owner, batch)
+
+    def settle(self) -> None:
+        """Do nothing: a commit is whole when it returns."""
 
 
 def _append(

@@ -1,8 +1,9 @@
 """Show how far each group is behind, by topic and partition: in records, and in seconds (age of the oldest unread).
 
-Beside it, how fast records come and are read, when all will be read at this rate, and a verdict: OK (all is read, or it
-catches up), BEHIND (it reads, and falls behind further), STALLED (somebody should read, and nothing is read), STOPPED
-(nobody reads). On Kafka, markers of transactions count as records until the group has passed them."""
+Beside it, how fast records come and are read, when all will be read at this rate, and a verdict: OK (what waits is read
+within ten seconds, or all of it within a quarter of an hour), BEHIND (it reads, and is later than that), STALLED
+(somebody should read, and nothing is read), STOPPED (nobody reads). On Kafka, markers of transactions count as records
+until the group has passed them."""
 
 import argparse
 import csv
@@ -152,14 +153,22 @@ def _print(now: datetime, lags: "Sequence[MovingLag]") -> None:
     )
     for each in lags:
         lag = each.lag
-        drain = "never" if each.drain_seconds is None else f"{each.drain_seconds:.0f} s"
         print(
             f"{plain(lag.group):10} {plain(lag.topic):18} {lag.partition:5} {lag.committed:12} {lag.end:12}"
             f" {lag.records:10} {lag.oldest_age_seconds:7.1f} s {each.in_per_second:8,.0f} {each.out_per_second:8,.0f}"
-            f" {drain:>10}  {each.verdict}"
+            f" {_drained(each):>10}  {each.verdict}"
         )
     total = sum(each.lag.records for each in lags)
     print(f"{now:%H:%M:%S} UTC: total lag: {total:,} records; {worst([each.verdict for each in lags])}", flush=True)
+
+
+def _drained(moving: "MovingLag") -> str:
+    """Say when all will be read; of the few records on their way to a group that keeps up that is of no interest."""
+    if moving.lag.records and moving.verdict == "STOPPED":
+        return "never"
+    if moving.lag.records and moving.verdict == "OK" and (moving.keeps_up or moving.drain_seconds is None):
+        return "keeps up"
+    return "never" if moving.drain_seconds is None else f"{moving.drain_seconds:,.0f} s"
 
 
 def _objects(now: datetime, lags: "Sequence[MovingLag]") -> list[dict[str, Any]]:

@@ -55,10 +55,15 @@ class LineView:
         rates = " ".join(f"{stage}={rate:,.0f}/s" for stage, rate in progress.rates.items())
         print(
             f"Running. produced={progress.produced:,} classified={progress.classified:,} stored={progress.stored:,}"
-            f" {rates} lag={progress.classify_lag + progress.store_lag:,} alerts={progress.alerts:,}"
+            f" {rates} lag={_lag(progress, progress.classify_lag + progress.store_lag)} alerts={progress.alerts:,}"
             f" dead_letters={progress.dead_letters:,}",
             flush=True,
         )
+
+
+def _lag(progress: Progress, offsets: int) -> str:
+    """Return a lag as it is known: on Kafka it has markers of transactions in it, too."""
+    return f"{offsets:,}" if progress.is_lag_exact or not offsets else f"≤{offsets:,}"
 
 
 class LiveView:
@@ -98,8 +103,8 @@ def _drawing(progress: Progress) -> "Group":
         stages.add_column(name, justify="left" if name == "stage" else "right")
     rows = (
         ("produce", progress.produced, "-"),
-        ("classify", progress.classified, f"{progress.classify_lag:,}"),
-        ("store", progress.stored, f"{progress.store_lag:,}"),
+        ("classify", progress.classified, _lag(progress, progress.classify_lag)),
+        ("store", progress.stored, _lag(progress, progress.store_lag)),
     )
     for stage, records, lag in rows:
         stages.add_row(stage, f"{records:,}", f"{progress.rates.get(stage, 0):,.0f}", lag)

@@ -33,7 +33,7 @@ def add_actions(parser: argparse.ArgumentParser, actions: Mapping[str, Any]) -> 
     for name, module in actions.items():
         action = add_command(subparsers, name, module)
         action.add_argument("--config", metavar="FILE", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        action.set_defaults(action_main=module.main)
+        action.set_defaults(action_main=module.main, parser=action)
 
 
 def run_action(parsed: argparse.Namespace) -> int:

@@ -4,10 +4,12 @@ Runs its writers, and one process that merges small segments and removes old one
 
 import argparse
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_metrics, add_places, add_setting, add_stage, config_of, seconds
 from tocsin.config import Config
+from tocsin.errors import ConfigError
 from tocsin.plain import counted
 
 if TYPE_CHECKING:
@@ -46,21 +48,32 @@ def main(parsed: argparse.Namespace) -> int:
 
 def _supervise(config: Config, until_idle: float | None, is_stopped: "StopSignal") -> int:
     """Run the writers and the maintenance as processes below this one."""
-    from tocsin.pipeline.export_traces import begin_traces, export_settings
     from tocsin.pipeline.topology import STORE_GROUP, is_shared, open_bus, workers_of
+    from tocsin.pipeline.tracing import export_settings
     from tocsin.supervisor import Supervisor, supervise_workers
-    from tocsin.telemetry.meter import processes_with_figures, records_of
+    from tocsin.telemetry.meter import HELPERS, StageMeter, processes_with_figures, records_of
 
     bus = open_bus(config)
     owner = None if is_shared(config) else bus.own(STORE_GROUP)
     workers = workers_of(bus, config["store.workers"])
     ending = [] if until_idle is None else [f"--until-idle={until_idle}"]
     writers = {f"store-{n}": ["store", f"--worker={n}", *ending] for n in range(workers)}
-    supervisor = Supervisor(config.log_folder, config.as_environment())
+    meter = StageMeter(config.figures_folder, HELPERS)
+    given_up: dict[str, str] = {}
+
+    def note(name: str, sentence: str) -> None:
+        given_up[name] = sentence
+        meter.figures.notes = list(given_up.values())
+        meter.write()
+
+    supervisor = Supervisor(config.log_folder, config.as_environment(), on_given_up=note)
     before = processes_with_figures(config.figures_folder)
     helpers = {"maintain": ["maintain"]}
     if export_settings(config, os.environ):
-        begin_traces(config)
+        from tocsin.pipeline.export_traces import begin_traces  # and numpy and Arrow, which nothing else here needs
+
+        with suppress(ConfigError):  # export-traces will say it: events are stored all the same
+            begin_traces(config)
         helpers["export-traces"] = ["export-traces"]
     supervise_workers("store", supervisor, writers, helpers, is_stopped)
     _say_stored(records_of(config.figures_folder, "store", without=before))

@@ -25,9 +25,11 @@ from tocsin.pipeline.summary import (
     gravest_alert,
     stage_costs,
 )
+from tocsin.pipeline.trace_outcome import TraceOutcome
 from tocsin.plain import counted, plain
 from tocsin.stats.statistics import Filters
 from tocsin.telemetry.meter import read_figures
+from tocsin.telemetry.outcomes import EXPIRED, FAILED, LIMITED, REFUSED, REJECTED, SENT
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,6 +39,13 @@ _TITLE_WIDTH = 40
 _ID_SHOWN = 32
 _NOTES_SHOWN = 20
 _MEASURED_RECORDS = 10_000
+_LOST_TRACES = {
+    REJECTED: "spans that the collector rejected",
+    REFUSED: "spans that the collector refused",
+    LIMITED: "events beyond trace.max_spans",
+    EXPIRED: "events that were removed before",
+    FAILED: "events of which no spans could be made",
+}
 
 
 def print_summary(config: Config, outcome: RunOutcome) -> None:
@@ -75,6 +84,8 @@ def _print_stored(
         _attacks(attack_steps(store, labels))
         _unlabelled(alerts_without_label(store, labels))
     _speed(outcome, stage_costs(read_figures(config.figures_folder)))
+    if outcome.traces is not None:
+        _traces(config, outcome.traces)
     drawing = config.data / "statistics.png"
     draw(statistics, labels, drawing)
     _files(config, drawing)
@@ -121,6 +132,13 @@ def _attacks(steps: Sequence[AttackStep]) -> None:
     for name, outcomes in attacks.items():
         counts = "".join(f" {outcomes[word]:{len(word) + 3},}" for word in words)
         print(f"  {plain(name):42} {outcomes.total():7,}{counts}")
+    if attacks["all"][NOT_STORED]:
+        print(
+            f"  {NOT_STORED}: events of these steps are not in this data directory: they wait on the bus, were removed"
+        )
+        print(
+            "  by retention, or another `tocsin store` on this bus has them; whether they were missed is not known here"
+        )
     missed = Counter(
         f"missed: {step.scenario}, step {step.step}, {step.title} [{step.technique}]"
         for step in steps
@@ -158,6 +176,21 @@ def _speed(outcome: RunOutcome, costs: Sequence[StageCost]) -> None:
     if lines:
         _section("Speed")
         print("\n".join(lines))
+
+
+def _traces(config: Config, traces: TraceOutcome) -> None:
+    """Say what this run sent to the collector, what was lost, and what waits."""
+    _section("Traces")
+    if traces.counts is None:
+        print(f"  {config.store_folder / 'traces.sqlite'} is damaged, locked or not there: nobody knows what was sent")
+        return
+    _line("spans of events sent", f"{traces.counts[SENT]:,}")
+    for outcome, name in _LOST_TRACES.items():
+        if traces.counts[outcome]:
+            _line(name, f"{traces.counts[outcome]:,}")
+    if traces.waiting:
+        _line("events that wait", f"{traces.waiting:,}")
+        print(f"    they come after the next start, or by `tocsin export-traces --once{_data(config)}`")
 
 
 def _files(config: Config, drawing: Path) -> None:

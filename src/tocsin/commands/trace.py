@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tocsin.commands.options import add_places, config_of, new_file
 from tocsin.config import Config
 from tocsin.errors import ConfigError
-from tocsin.plain import console_of_stdout, plain, plain_json
+from tocsin.plain import console_of_stdout, plain, print_json
 
 if TYPE_CHECKING:
     from tocsin.telemetry.spans import Span
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HELP = "show the trace of one event: its spans and waits"
 EXAMPLES = """\
 examples:
-  tocsin trace --slowest 10                            events that took longest, in the store of this data directory
+  tocsin trace --slowest 10                            events that took longest, one of each group that went together
   tocsin trace --rule mimikatz --host ws-017           those on which a rule fired, of one host
   tocsin trace 5f0c1e                                  the beginning of an id is enough, where no other begins so
   tocsin trace 5f0c1e9a7b3d4286a1c04e8f92d7b635 --jaeger http://localhost:16686
@@ -43,9 +43,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="EVENT_ID",
         help="32 hex digits, their beginning (4 or more), or the same as a UUID",
     )
-    parser.add_argument("--slowest", type=whole_number, nargs="?", const=_LISTED, metavar="N", help="list so many (10)")
+    parser.add_argument(
+        "--slowest",
+        type=whole_number,
+        nargs="?",
+        const=_LISTED,
+        metavar="N",
+        help="list those that took longest, one of each group that went together: so many (10)",
+    )
     parser.add_argument("--rule", default="", metavar="RULE", help="list events it fired on: id, or part of a title")
-    parser.add_argument("--host", default="", metavar="HOST", help="list events of this host")
+    parser.add_argument(
+        "--host", default="", metavar="HOST", help="list events of this host, with its domain or without"
+    )
     parser.add_argument(
         "--jaeger", metavar="URL", help="ask the Jaeger at this address, such as http://localhost:16686"
     )
@@ -87,12 +96,10 @@ def main(parsed: argparse.Namespace) -> int:
     spans = _spans(config, parsed)
     if parsed.png:
         _draw(spans, parsed.png)
-    if parsed.json:  # last: its reader may stop reading
-        import orjson
-
+    if parsed.json:
         from tocsin.stats.trace_json import trace_object
 
-        sys.stdout.buffer.write(plain_json(orjson.dumps(trace_object(spans), option=orjson.OPT_INDENT_2)) + b"\n")
+        print_json(trace_object(spans))
     else:
         _print(spans)
     return 0
@@ -120,9 +127,7 @@ def _list(config: Config, parsed: argparse.Namespace) -> int:
     wanted = Wanted(parsed.rule, parsed.host, is_slowest_first=parsed.slowest is not None)
     found = events_worth_a_look(config, wanted, parsed.slowest or _LISTED)
     if parsed.json:
-        import orjson
-
-        sys.stdout.buffer.write(plain_json(orjson.dumps(found, option=orjson.OPT_INDENT_2)) + b"\n")
+        print_json(found)
         return 0
     if not found:
         print("trace: no such event has a trace")
@@ -133,9 +138,14 @@ def _list(config: Config, parsed: argparse.Namespace) -> int:
     print(f"{'event':32}  {'in all':>8}  {'ingested':27}  {'host':26}  level and rule")
     for each in found:
         seconds = "" if each.seconds is None else short_duration(int(each.seconds * 1e9))
-        host, rule = plain(each.host, 26), plain(" ".join([each.level, *each.rules[:1]]), 60)
+        host, rule = plain(each.host, 26), plain(f"{each.level} {_rule_of(each.rules, parsed.rule)}".strip(), 60)
         print(f"{plain(each.event_id, 32):32}  {seconds:>8}  {iso_utc(each.ingest_us)}  {host:26}  {rule}".rstrip())
     return 0
+
+
+def _rule_of(titles: Sequence[str], wanted: str) -> str:
+    """Return which of the rules that fired to name: the one that was asked for."""
+    return next((title for title in titles if wanted.lower() in title.lower()), titles[0] if titles else "")
 
 
 def _draw(spans: "Sequence[Span]", path: Path) -> None:

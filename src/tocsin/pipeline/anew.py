@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 
-from tocsin.errors import DeliveryError, ReopenError
+from tocsin.errors import DeliveryError, ReopenError, StoppedError
 from tocsin.flow import waited
 
 log = logging.getLogger(__name__)
@@ -28,6 +28,9 @@ def opened_anew(
         except ReopenError as error:
             was_open = True
             log.warning("The bus is opened anew; what was not committed is read again: %s", error)
+        except StoppedError as error:
+            log.info("Stopped: %s", error)
+            return None
         except DeliveryError as error:
             if was_open:
                 log.warning("The bus cannot be opened yet: %s", error)

@@ -11,13 +11,14 @@ from tocsin.config import Config
 from tocsin.event import RAW_EVENTS
 from tocsin.flow import pump
 from tocsin.pipeline.anew import opened_anew
+from tocsin.pipeline.batch_traces import tracing_batches
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.metrics import lag_of_share
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.reload import InForce, Reloader, fingerprint_of
-from tocsin.pipeline.rules import load_rule_set, preparation_of
+from tocsin.pipeline.rules import cache_of, load_rule_set, preparation_of
 from tocsin.pipeline.throttle import Throttle, records_at_once
-from tocsin.pipeline.topology import CLASSIFY_GROUP, installation, open_bus, own_number
+from tocsin.pipeline.topology import CLASSIFIED, CLASSIFY_GROUP, installation, open_bus, own_number
 from tocsin.pipeline.tracing import stage_process
 from tocsin.pipeline.warm import warm_cache
 from tocsin.rules.attack import Attack
@@ -42,6 +43,7 @@ def classify(
     with ExitStack() as opened:
         number = opened.enter_context(own_number(config, "classify", worker))
         process = stage_process(config, "classify", number)
+        batches = opened.enter_context(tracing_batches(config, process, meter))
         step = opened.enter_context(closing(reloader_of(config, origin, meter, process)))
         if config["classify.reload_seconds"] and (config["classify.rules"] or _other_files(config)):
             step.watch(config["classify.reload_seconds"])
@@ -52,12 +54,12 @@ def classify(
         reading = ConsumerSettings(worker, workers, records_at_once(rate, ConsumerSettings.max_records))
 
         def once() -> None:
-            with closing(open_bus(config, member, meter.rebalanced)) as bus:
+            with closing(open_bus(config, member, CLASSIFIED, meter.rebalanced)) as bus:
                 stop = is_stopped if until_idle is None else UntilIdle(bus, [CLASSIFY_GROUP], until_idle, is_stopped)
                 with closing(bus.consumer(CLASSIFY_GROUP, [RAW_EVENTS], reading)) as consumer:
                     meter.watch_lag(partial(lag_of_share, config, CLASSIFY_GROUP, consumer))
                     source = consumer if rate is None else Throttle(consumer, rate, stop)
-                    pump(source, breaker, bus.committer(group=CLASSIFY_GROUP), meter, stop)
+                    pump(source, breaker, bus.committer(group=CLASSIFY_GROUP), batches, stop)
 
         opened_anew(once, is_stopped)
 
@@ -87,7 +89,7 @@ def reloader_of(
 def _load(config: Config, origin: str, meter: StageMeter, process: StageProcess | None) -> InForce:
     attack = Attack.load()
     rule_set = load_rule_set(
-        attack, config["classify.rules"], config["classify.builtin"], config.cache_folder, preparation_of(config)
+        attack, config["classify.rules"], config["classify.builtin"], cache_of(config), preparation_of(config)
     )
     settings = ClassifySettings(
         origin=origin,

@@ -1,5 +1,6 @@
 """Find dead letters on the bus, and put records back on the topic they came from."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -85,6 +86,11 @@ def dead_letters(config: Config, selection: Selection) -> Iterator[Found]:
             )
 
 
+def reasons(config: Config) -> Mapping[str, int]:
+    """Return how many dead letters there are of each reason, most first."""
+    return dict(Counter(found.letter.reason for found in dead_letters(config, Selection())).most_common())
+
+
 def replay(config: Config, addresses: Collection[str], is_again: bool) -> int:
     """Put the records of these dead letters back on the topics they came from; return how many.
 
@@ -92,7 +98,7 @@ def replay(config: Config, addresses: Collection[str], is_again: bool) -> int:
     does not put the same ones twice. Those that cannot be put back, or were already, are left out.
     """
     replayed = 0
-    with closing(open_bus(config, _OWNER)) as bus:
+    with closing(open_bus(config, _OWNER, _TARGETS)) as bus:
         owner = bus.own(_OWNER)
         committer = bus.committer(owner=_OWNER)
         # Asked only now, when nobody else can put any back any more.

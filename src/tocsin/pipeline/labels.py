@@ -20,6 +20,7 @@ from tocsin.plain import counted
 log = logging.getLogger(__name__)
 
 _READ_AT_ONCE = 10_000
+_CONNECT_SECONDS = 5.0  # they are only marks
 
 
 class Label(msgspec.Struct, frozen=True):
@@ -51,11 +52,11 @@ class Played(Protocol):
 
 
 def labels_of(config: Config) -> Sequence[Label]:
-    """Return all labels; none where there is a store alone, or the bus does not answer: they are only marks."""
+    """Return all labels; none where there is a store alone, or the bus does not answer soon: they are only marks."""
     if not has_bus(config):
         return ()
     try:
-        with closing(existing_bus(config)) as bus:
+        with closing(existing_bus(config, _CONNECT_SECONDS)) as bus:
             return list(read_labels(bus))
     except DeliveryError as error:
         log.warning("Simulated attacks are not marked: %s", error)

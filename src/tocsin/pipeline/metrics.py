@@ -3,11 +3,15 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
 
 from tocsin.bus.contract import Consumer
 from tocsin.config import Config
 from tocsin.flow import PartitionLag
-from tocsin.pipeline.topology import existing_bus, is_shared
+from tocsin.pipeline.topology import existing_bus
+from tocsin.pipeline.tracing import messaging_system
+from tocsin.sinks.trace_counts import trace_counts
 from tocsin.telemetry.lag import LagWatch
 from tocsin.telemetry.meter import StageMeter
 
@@ -28,8 +32,10 @@ def serving_metrics(config: Config, meter: StageMeter, group: str = "") -> Itera
 
     host, first_port = config["metrics.listen"]
     port = first_port + meter.figures.worker if first_port else 0
+    is_first_of_store = (meter.figures.stage, meter.figures.worker) == ("store", 0)  # others would say the same
+    read_traces = partial(_became_of_traces, config.store_folder) if is_first_of_store else None
     with closing(LagWatch(lambda: meter.read_lag)) as lag:
-        endpoint = Endpoint(host, port, pages_of(meter, lag, _system(config), group))
+        endpoint = Endpoint(host, port, pages_of(meter, lag, messaging_system(config), group, read_traces))
         with closing(endpoint):
             log.info("Metrics and health are served at http://%s.", _shown(*endpoint.address))
             yield
@@ -53,10 +59,10 @@ def lag_of_share(config: Config, group: str, consumer: Consumer) -> Sequence[Par
         return [lag for lag in bus.lag(group) if (lag.topic, lag.partition) in consumer.places]
 
 
+def _became_of_traces(folder: Path) -> Mapping[str, int] | None:
+    found = trace_counts(folder)
+    return None if found is None else found.counts
+
+
 def _shown(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _system(config: Config) -> str:
-    """Return `messaging.system` of the bus."""
-    return "kafka" if is_shared(config) else "embedded"

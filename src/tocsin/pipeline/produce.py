@@ -6,16 +6,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from tocsin.bus.contract import Bus
 from tocsin.config import Config
 from tocsin.errors import ConfigError, DecodeError, DeliveryError
 from tocsin.event import DEAD_LETTERS, RAW_EVENTS, with_part
-from tocsin.flow import Batch, Outputs, Source, pump
+from tocsin.flow import Batch, Meter, Outputs, Source, Step, pump
 from tocsin.pipeline.anew import opened_anew
+from tocsin.pipeline.batch_traces import tracing_batches
 from tocsin.pipeline.labels import keep_labels
 from tocsin.pipeline.normaliser import normaliser_of
 from tocsin.pipeline.spool import SpoolSettings, SpoolSource, open_spool, waiting
 from tocsin.pipeline.stream import StreamThread
-from tocsin.pipeline.topology import installation, is_shared, open_bus
+from tocsin.pipeline.topology import PRODUCED, SIMULATED, installation, is_shared, open_bus
 from tocsin.pipeline.tracing import stage_process
 from tocsin.plain import counted
 from tocsin.sources.files import FilesSettings, FilesSource
@@ -51,40 +53,58 @@ class Reading:
 def produce(config: Config, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter) -> None:
     """Put records on `raw-events` until the source ends or a stop: those of files, or simulated ones."""
     name = _name(config)
-    if is_shared(config) and STDIN in map(str, reading.inputs):
-        _produce_stream(config, name, reading, is_stopped, meter)
-        return
-    opened_anew(partial(_produce, config, name, reading, is_stopped, meter), is_stopped)
+    process = stage_process(config, _OWNER)
+    to_raw_events = partial(_to_raw_events, process)
+    with tracing_batches(config, process, meter) as batches:
+        production = _Production(config, name, reading, to_raw_events, is_stopped, meter, batches)
+        if is_shared(config) and STDIN in map(str, reading.inputs):
+            _produce_stream(production)
+        else:
+            opened_anew(partial(_produce, production), is_stopped)
 
 
-def _produce(config: Config, name: str, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter) -> None:
-    bus = open_bus(config, f"produce-{name}")
+@dataclass(frozen=True)
+class _Production:
+    """What is produced, for whom, and who is told."""
+
+    config: Config
+    name: str  # under which the bus keeps where the inputs were left
+    reading: Reading
+    to_raw_events: Step
+    is_stopped: Callable[[], bool]
+    meter: StageMeter
+    batches: Meter  # told of each batch
+
+    def pump(self, source: Source, bus: Bus, is_over: Callable[[], bool]) -> None:
+        pump(source, self.to_raw_events, bus.committer(owner=self.name), self.batches, is_over)
+
+
+def _produce(production: _Production) -> None:
+    config, reading, is_stopped = production.config, production.reading, production.is_stopped
+    bus = open_bus(config, f"produce-{production.name}", SIMULATED if reading.is_simulated else PRODUCED)
     owner = bus.own(_OWNER)
-    source, notes = _source(config, reading, bus.positions(name))
-    to_raw_events = partial(_to_raw_events, stage_process(config, _OWNER))
+    source, notes = _source(config, reading, bus.positions(production.name, is_stopped))
     try:
-        pump(source, to_raw_events, bus.committer(owner=name), meter, is_stopped)
+        production.pump(source, bus, is_stopped)
         if reading.is_simulated:
             keep_labels(bus, config)
     finally:
         source.close()
-        meter.figures.notes = notes()  # of this opening of the bus, as it reads on from where the last one was
+        # Of this opening of the bus, as it reads on from where the last one was.
+        production.meter.figures.notes = notes()
         owner.release()
         bus.close()
 
 
-def _produce_stream(
-    config: Config, name: str, reading: Reading, is_stopped: Callable[[], bool], meter: StageMeter
-) -> None:
+def _produce_stream(production: _Production) -> None:
     """Read standard input into the spool, and the spool into Kafka, which may be away at any time, now too."""
-    if len(reading.inputs) > 1:
+    config, is_stopped, meter = production.config, production.is_stopped, production.meter
+    if len(production.reading.inputs) > 1:
         raise ConfigError("--input -: on Kafka standard input is read by itself; start one more produce for the files")
     folder = config.spool_folder
     spool, owner = open_spool(folder)
     settings = SpoolSettings(int(config["produce.spool_gb"] * 2**30), config["produce.spool_full"] == "drop")
     stream = StreamThread(folder, settings, partial(_stream_of, config), is_stopped, meter)
-
-    to_raw_events = partial(_to_raw_events, stage_process(config, _OWNER))
 
     def is_over() -> bool:
         return is_stopped() or stream.has_failed()
@@ -94,10 +114,10 @@ def _produce_stream(
         log.warning("Kafka is away; standard input is kept in the spool meanwhile: %s", error)
 
     def once() -> None:
-        bus = open_bus(config, f"produce-{name}")
-        source = SpoolSource(folder, bus.positions(name), stream.is_over)
+        bus = open_bus(config, f"produce-{production.name}", PRODUCED)
+        source = SpoolSource(folder, bus.positions(production.name, is_over), stream.is_over)
         try:
-            pump(source, to_raw_events, bus.committer(owner=name), meter, is_over)
+            production.pump(source, bus, is_over)
         finally:
             source.close()
             bus.close()

@@ -4,7 +4,7 @@ import gc
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
@@ -62,6 +62,20 @@ def user_cache() -> Path | None:
         return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tocsin"
     except RuntimeError:  # a user without a home
         return None
+
+
+def cache_of(config: Config) -> Path:
+    """Return the folder where the stages keep what they can make again: the user's cache; without one, beside the data.
+
+    A second data directory, and a container made anew, then start as fast as the first one did.
+    """
+    folder = user_cache()
+    with suppress(OSError):
+        if folder is not None:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if os.access(folder, os.W_OK | os.X_OK):
+                return folder
+    return config.data / "cache"
 
 
 def load_rule_set(

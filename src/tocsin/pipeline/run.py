@@ -1,10 +1,12 @@
 """Run the whole pipeline on one machine: its stages as processes, until all is stored or a stop."""
 
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from tocsin.bus.contract import Bus
@@ -18,6 +20,7 @@ from tocsin.pipeline.news import News
 from tocsin.pipeline.produce import simulator_settings
 from tocsin.pipeline.progress import Progress, ProgressReader
 from tocsin.pipeline.topology import open_bus, workers_of
+from tocsin.pipeline.trace_outcome import RunTraces, TraceOutcome
 from tocsin.sinks.manifest import Manifest, percentiles
 from tocsin.supervisor import StageFailedError, StopSignal, Supervisor
 from tocsin.telemetry.meter import records_of
@@ -46,6 +49,7 @@ class RunOutcome:
     backlog: int  # records that an earlier run had left on the bus
     restarts: dict[str, int]  # stage -> how often it had to be started again
     progress: Progress
+    traces: TraceOutcome | None = None  # None: none are sent
 
 
 def run(
@@ -110,11 +114,12 @@ class _Supervised:
         self._is_stopped = is_stopped
         self._show = show
         self._supervisor = Supervisor(config.log_folder, config.as_environment())
-        self._reader = ProgressReader(bus)
+        self._reader = _answered(partial(ProgressReader, bus, config.figures_folder))
         self._first_event_at: float | None = None
         self._next_disk_check = 0.0
         self._news = News(config.figures_folder)
         self._next_news = 0.0
+        self._traces = RunTraces(config, os.environ)
 
     def run(self, reading: Sequence[str]) -> RunOutcome:
         before = _answered(self._produced)
@@ -135,6 +140,7 @@ class _Supervised:
             self._supervisor.stop_all()
         first = self._first_event_at or ended
         latencies = manifest.latencies() - latencies_before
+        traces = self._traces.outcome(manifest)
         manifest.close()
         return RunOutcome(
             was_stopped=was_stopped,
@@ -145,6 +151,7 @@ class _Supervised:
             backlog=progress.classify_lag + progress.store_lag,
             restarts=self._supervisor.restarts(),
             progress=_answered(self._reader.read),
+            traces=traces,
         )
 
     def _start(self, reading: Sequence[str]) -> None:
@@ -161,7 +168,7 @@ class _Supervised:
                 progress = self._reader.read()
             except DeliveryError:  # the next look may succeed
                 continue
-            if self._first_event_at is None and progress.produced > before:
+            if self._first_event_at is None and progress.raw_end > before:
                 self._first_event_at = time.monotonic()
             self._show(progress, happened)
             if self._supervisor.is_finished("produce") and not progress.classify_lag and not progress.store_lag:

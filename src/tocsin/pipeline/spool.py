@@ -16,6 +16,7 @@ from tocsin.errors import DeliveryError
 from tocsin.event import DEAD_LETTERS, MAX_RECORD_BYTES, RAW_EVENTS
 from tocsin.flow import Batch, Outputs, Source, TopicSettings
 from tocsin.locks import FileLock
+from tocsin.seldom import Seldom
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,6 @@ _TOPICS = (RAW_EVENTS, DEAD_LETTERS)
 _INPUT = "spool:"  # before a topic's name: where the bus keeps how far it went over
 _KEPT_SECONDS = 1
 _LOOK_SECONDS = 0.5
-_SAY_SECONDS = 30.0
 _OLD_SECONDS = 10.0  # a spool that holds records so old is filling: the bus is away, or too slow
 _AT_ONCE = 5_000  # records of a batch for the bus
 _IDLE_SECONDS = 0.05
@@ -78,7 +78,7 @@ class SpoolEntry:
         self._committer = self._bus.committer(owner="stream")
         self._spooled = Spooled()
         self._looked_at = -_LOOK_SECONDS
-        self._said_at = -_SAY_SECONDS
+        self._seldom = Seldom(log)
 
     def read(self) -> Batch | None:
         self._look()
@@ -101,7 +101,10 @@ class SpoolEntry:
         dropped = self._spooled.dropped + sum(map(len, outputs.values()))
         self._spooled = replace(self._spooled, dropped=dropped)
         self._tell(self._spooled)
-        self._say("%s; %s records were dropped so far.", limit, f"{dropped:,}")
+        self._seldom.warn("%s; %s records were dropped so far.", limit, f"{dropped:,}")
+
+    def settle(self) -> None:
+        """Do nothing: what is kept is kept."""
 
     def _check_disk(self) -> None:
         free, spare = shutil.disk_usage(self._folder).free, self._settings.spare_bytes
@@ -125,14 +128,9 @@ class SpoolEntry:
         )
         self._tell(self._spooled)
         if self._spooled.oldest_seconds > _OLD_SECONDS:
-            self._say(
+            self._seldom.warn(
                 "%s records wait in the spool (%s bytes).", f"{self._spooled.records:,}", f"{self._spooled.bytes:,}"
             )
-
-    def _say(self, sentence: str, *values: str) -> None:
-        if time.monotonic() - self._said_at >= _SAY_SECONDS:
-            self._said_at = time.monotonic()
-            log.warning(sentence, *values)
 
 
 class SpoolSource:
@@ -148,26 +146,30 @@ class SpoolSource:
             for topic, removed in self._removed.items()
         }
         self._removed_at = time.monotonic()
+        self._settled = dict(self._next)  # up to where nothing can undo that it went over
 
     def read(self) -> Batch | None:
         """Return what waits; a tick when nothing does; None once the stream is over and all went over.
 
-        What was returned before has been committed by now, and is removed here; no other moment says so.
+        What was returned before the last batch, or before a tick, is settled by now, and is removed here; no other
+        moment says so.
         """
-        went_over = dict(self._next)
+        settled, committed = self._settled, dict(self._next)
         is_over = self._is_stream_over()  # asked first: what came before its end is then found
         found = {topic: self._bus.read_from(topic, 0, self._next[topic], _AT_ONCE) for topic in _TOPICS}
         is_drained = not any(found.values())
         try:
-            self._remove(went_over, at_once=is_over and is_drained)
+            self._remove(settled, at_once=is_over and is_drained)
         except DeliveryError:  # such as a full disk: what waits can go over all the same, and is removed later
             if is_drained:
                 raise
         if is_drained:
-            if is_over:
+            if is_over and settled == committed:
                 return None
+            self._settled = committed
             time.sleep(_IDLE_SECONDS)
             return Batch()
+        self._settled = committed
         self._next |= {topic: records[-1].offset + 1 for topic, records in found.items() if records}
         positions = {_INPUT + self._origin(topic): b"%d" % self._next[topic] for topic, got in found.items() if got}
         letters = found[DEAD_LETTERS]

@@ -12,14 +12,16 @@ from tocsin.event import CLASSIFIED_EVENTS, DEAD_LETTERS, STORE_COMMITS
 from tocsin.flow import pump
 from tocsin.locks import FileLock
 from tocsin.pipeline.anew import opened_anew
+from tocsin.pipeline.batch_traces import tracing_batches
 from tocsin.pipeline.idle import UntilIdle
 from tocsin.pipeline.metrics import lag_of_share
-from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, installation, is_running, open_bus, own_number
+from tocsin.pipeline.topology import CLASSIFY_GROUP, STORE_GROUP, STORED, installation, is_running, open_bus, own_number
 from tocsin.pipeline.tracing import stage_process
 from tocsin.sinks.layout import writers_of
 from tocsin.sinks.manifest import Manifest
 from tocsin.sinks.writer import StoreCommitter, StoreSettings, StoreWriter
 from tocsin.telemetry.meter import StageMeter
+from tocsin.telemetry.stage_times import StageProcess
 from tocsin.timestamps import clock_us
 
 _MAX_RECORDS = 10_000
@@ -35,42 +37,45 @@ def store(
     meter: StageMeter,
 ) -> None:
     """Store this worker's share until a stop, or until nothing was left, here and for classify, for `until_idle` s."""
-    with own_number(config, "store", worker) as number:
-        opened_anew(partial(_store, config, worker, number, until_idle, is_stopped, meter), is_stopped)
-
-
-def _store(
-    config: Config,
-    worker: int,
-    number: int,
-    until_idle: float | None,
-    is_stopped: Callable[[], bool],
-    meter: StageMeter,
-) -> None:
-    ours = installation(config)
     with ExitStack() as opened:
-        bus = opened.enter_context(closing(open_bus(config, f"store-{ours}-{number}", meter.rebalanced)))
-        reading = ConsumerSettings(
-            worker, config["store.workers"], max_records=_MAX_RECORDS, linger_seconds=_LINGER_SECONDS
-        )
-        consumer = opened.enter_context(closing(bus.consumer(STORE_GROUP, [CLASSIFIED_EVENTS, DEAD_LETTERS], reading)))
-        # Only now, when no former process can commit under this writer's name, is its last commit the last one.
-        manifest = Manifest(config.store_folder)
-        list_commits(bus, manifest, ours)
-        name = f"w{number}"
-        settings = StoreSettings(csv_bytes=int(config["store.csv_mb"] * 2**20), installation=ours)
+        number = opened.enter_context(own_number(config, "store", worker))
         process = stage_process(config, "store", number)
+        batches = opened.enter_context(tracing_batches(config, process, meter))
+        member = f"store-{installation(config)}-{number}"
+        workers = config["store.workers"]
+        reading = ConsumerSettings(worker, workers, max_records=_MAX_RECORDS, linger_seconds=_LINGER_SECONDS)
+        groups = [CLASSIFY_GROUP, STORE_GROUP]
+        topics = [CLASSIFIED_EVENTS, DEAD_LETTERS]
+
+        def once() -> None:
+            with closing(open_bus(config, member, STORED, meter.rebalanced)) as bus:
+                stop = is_stopped if until_idle is None else UntilIdle(bus, groups, until_idle, is_stopped)
+                with (
+                    closing(bus.consumer(STORE_GROUP, topics, reading)) as consumer,
+                    # Only now can no former process commit under this writer's name: its last commit is the last one.
+                    closing(_writer(config, bus, number, process, meter)) as writer,
+                ):
+                    meter.watch_lag(partial(lag_of_share, config, STORE_GROUP, consumer))
+                    pump(consumer, writer, StoreCommitter(writer, bus.committer(group=STORE_GROUP)), batches, stop)
+
+        opened_anew(once, is_stopped)
+
+
+def _writer(config: Config, bus: Bus, number: int, process: StageProcess | None, meter: StageMeter) -> StoreWriter:
+    """Return the writer of that number, behind its last commit; the first one also cleans up behind former writers."""
+    settings = StoreSettings(csv_bytes=int(config["store.csv_mb"] * 2**20), installation=installation(config))
+    with closing(Manifest(config.store_folder)) as manifest:
+        list_commits(bus, manifest, settings.installation)
+        name = f"w{number}"
         last = manifest.last_commit(name)
         writer = StoreWriter(config.store_folder, name, clock_us, last, settings, meter.spend, process=process)
-        opened.callback(writer.close)
-        if number == 0:
-            _recover_former_writers(config, bus, manifest, settings)
-        manifest.close()
-        committer = StoreCommitter(writer, bus.committer(group=STORE_GROUP))
-        groups = [CLASSIFY_GROUP, STORE_GROUP]
-        stop = is_stopped if until_idle is None else UntilIdle(bus, groups, until_idle, is_stopped)
-        meter.watch_lag(partial(lag_of_share, config, STORE_GROUP, consumer))
-        pump(consumer, writer, committer, meter, stop)
+        try:
+            if number == 0:
+                _recover_former_writers(config, bus, manifest, settings)
+        except BaseException:
+            writer.close()
+            raise
+    return writer
 
 
 def _recover_former_writers(config: Config, bus: Bus, manifest: Manifest, settings: StoreSettings) -> None:

@@ -18,7 +18,7 @@ _STORED = f"SELECT DISTINCT event_id FROM events {_LABELLED}"  # noqa: S608
 
 # Below alert: a rule saw it, of a level below that of alerts. For correlation: no single event shows it.
 DETECTED, BELOW_ALERT, FOR_CORRELATION, MISSED = OUTCOMES = ("detected", "below alert", "for correlation", "missed")
-NOT_STORED = "not stored yet"
+NOT_STORED = "not stored here"  # not yet, not any more, or in another data directory: a bus may be shared
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class AttackStep:
     detectable: str  # "event", or "correlation": no single event shows it
     is_detected: bool  # one of its events raised an alert
     is_seen: bool  # a rule below the alert level matched one of its events
-    is_stored: bool  # all of its events are: before, nobody can say that it was missed
+    is_stored: bool  # all of its events are, in this store: else nobody can say here that it was missed
 
     @property
     def outcome(self) -> str:

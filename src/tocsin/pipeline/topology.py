@@ -1,7 +1,8 @@
 """The topics, the groups that read them, and the bus that has them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tocsin.bus.contract import Bus
 from tocsin.bus.embedded import EmbeddedBus
@@ -9,14 +10,24 @@ from tocsin.config import Config
 from tocsin.errors import ConfigError
 from tocsin.event import ALERTS, CLASSIFIED_EVENTS, DEAD_LETTERS, LABELS, MAX_RECORD_BYTES, RAW_EVENTS, STORE_COMMITS
 from tocsin.flow import TopicSettings
+from tocsin.kafka_properties import KafkaProperty
 from tocsin.locks import FileLock
+
+if TYPE_CHECKING:
+    from tocsin.bus.kafka import KafkaSettings
 
 CLASSIFY_GROUP = "classify"
 STORE_GROUP = "store"
 GROUPS = {CLASSIFY_GROUP: [RAW_EVENTS], STORE_GROUP: [CLASSIFIED_EVENTS, DEAD_LETTERS]}
+PRODUCED = (RAW_EVENTS, DEAD_LETTERS)
+SIMULATED = (*PRODUCED, LABELS)
+CLASSIFIED = (CLASSIFIED_EVENTS, ALERTS, DEAD_LETTERS)
+STORED = (STORE_COMMITS, DEAD_LETTERS)
 
 _FOREVER_SECONDS = 100 * 365 * 86_400
 _ANY_SIZE = 1 << 60
+_CONNECT_SECONDS = 15.0
+_right_properties: set[tuple[KafkaProperty, ...]] = set()  # asking makes clients, and lag is read every few seconds
 _MOST_PROCESSES = 1_000  # of one stage, in one data directory
 
 
@@ -35,23 +46,32 @@ def topics_of(config: Config) -> Mapping[str, TopicSettings]:
     }
 
 
-def open_bus(config: Config, member: str = "", on_rebalance: Callable[[], None] = lambda: None) -> Bus:
+def open_bus(
+    config: Config,
+    member: str = "",
+    writes: Sequence[str] = (),
+    on_rebalance: Callable[[], None] = lambda: None,
+) -> Bus:
     """Open the bus with all topics, and the groups that must not miss any of their records.
 
     `member`: the name under which this process reads and writes where several share a bus, the same after a kill.
+    `writes`: the topics it writes to.
     """
-    bus = _connected(config, member, on_rebalance)
+    bus = _connected(config, member, writes, on_rebalance)
     bus.ensure_topics(topics_of(config), GROUPS)
     return bus
 
 
-def existing_bus(config: Config) -> Bus:
-    """Open a bus that is there already, and change nothing in it. Raises ConfigError where there is none."""
+def existing_bus(config: Config, connect_seconds: float = _CONNECT_SECONDS) -> Bus:
+    """Open a bus that is there already, and change nothing in it. Raises ConfigError where there is none.
+
+    `connect_seconds`: how long Kafka may take to answer before that is a DeliveryError.
+    """
     if not has_bus(config):
         raise ConfigError(
             f"bus: there is none in `{config.bus_folder}`; `tocsin run` makes one, or give --data or --bus"
         )
-    bus = _connected(config, "")
+    bus = _connected(config, connect_seconds=connect_seconds)
     if is_shared(config):  # the embedded bus keeps its groups
         bus.ensure_topics({}, GROUPS)
     return bus
@@ -119,12 +139,36 @@ def _lock_of(config: Config, stage: str, number: int) -> FileLock:
     return FileLock(config.kafka_folder / f"{stage}-{number}.lock")
 
 
-def _connected(config: Config, member: str, on_rebalance: Callable[[], None] = lambda: None) -> Bus:
+def _connected(
+    config: Config,
+    member: str = "",
+    writes: Sequence[str] = (),
+    on_rebalance: Callable[[], None] = lambda: None,
+    connect_seconds: float = _CONNECT_SECONDS,
+) -> Bus:
     if not config.kafka_servers:
         return EmbeddedBus(config.bus_folder)
-    from tocsin.bus.kafka import KafkaBus, KafkaSettings
+    from tocsin.bus.kafka import KafkaBus
+
+    check_kafka(config)
+    return KafkaBus(_kafka_settings(config, connect_seconds), member, on_rebalance, writes)
+
+
+def check_kafka(config: Config) -> None:
+    """Ask librdkafka what is wrong with its properties, without a connection. Raises ConfigError with all of it."""
+    properties = tuple(config.kafka.values())
+    if properties and properties not in _right_properties:
+        from tocsin.bus.kafka import problems_of
+
+        problems = problems_of(config.kafka, _kafka_settings(config))
+        if problems:
+            raise ConfigError(*problems)
+        _right_properties.add(properties)
+
+
+def _kafka_settings(config: Config, connect_seconds: float = _CONNECT_SECONDS) -> "KafkaSettings":
+    from tocsin.bus.kafka import KafkaSettings
 
     properties = {name: each.value for name, each in config.kafka.items()}
     replication = config["topics.replication"] or -1
-    settings = KafkaSettings(config.kafka_servers, config.kafka_folder, properties, replication)
-    return KafkaBus(settings, member, on_rebalance)
+    return KafkaSettings(config.kafka_servers, config.kafka_folder, properties, replication, connect_seconds)

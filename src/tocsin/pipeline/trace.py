@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tocsin.config import Config
 from tocsin.errors import ConfigError
 from tocsin.pipeline.reading import open_existing_store
-from tocsin.pipeline.topology import is_shared
+from tocsin.pipeline.tracing import messaging_system
 from tocsin.sinks.stored_traces import Found, StoredTraces, Wanted
 from tocsin.sinks.traces import events_in, traced_only
 from tocsin.telemetry import trace
@@ -29,7 +29,7 @@ def spans_of(config: Config, prefix: str) -> list[Span]:
     if len(ids) > 1:
         more = "" if len(ids) <= _NAMED else f" and {len(ids) - _NAMED:,} more"
         raise ConfigError(f"trace: the ids of several events begin with {prefix}: {', '.join(ids[:_NAMED])}{more}")
-    system = "kafka" if is_shared(config) else "tocsin"
+    system = messaging_system(config)
     spans = [
         span
         for kind, table in rows.items()

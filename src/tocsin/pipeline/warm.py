@@ -10,7 +10,7 @@ from tocsin.child import start_module
 from tocsin.config import Config, load_config
 from tocsin.errors import ConfigError
 from tocsin.locks import FileLock
-from tocsin.pipeline.rules import load_rule_set, preparation_of
+from tocsin.pipeline.rules import cache_of, load_rule_set, preparation_of
 from tocsin.rules.attack import Attack
 from tocsin.supervisor import StopSignal
 
@@ -37,13 +37,14 @@ def warm_cache(config: Config, stop: threading.Event) -> None:
 def _main() -> None:
     StopSignal(is_supervised=True)
     config = load_config({})
-    _take_turn(config.cache_folder)
+    cache = cache_of(config)
+    _take_turn(cache)
     with suppress(ConfigError):  # whoever asked will see it, too
         load_rule_set(
             Attack.load(),
             config["classify.rules"],
             config["classify.builtin"],
-            config.cache_folder,
+            cache,
             preparation_of(config),
         )
 

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cache as cached
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def load_pack_kept(
     """Load as `load_pack` does, from `cache` where the same files were parsed by the same versions before."""
     if cache is None:
         return _load(paths, attack, is_baseline, preparation, on_progress)
-    versions = "\0".join((__version__, version("pysigma"), attack.version, str(is_baseline), preparation.digest))
+    readers = (__version__, _digest_of_our_code(), version("pysigma"), attack.version)
+    versions = "\0".join((*readers, str(is_baseline), preparation.digest))
     key = _key(versions, list(_files(paths)), cache)
     path = cache / f"rules-{key}.bin"
     content = read_kept(path, _KIND)
@@ -46,6 +48,13 @@ def load_pack_kept(
     if _content_key(versions, list(_files(paths))) == key:  # what was loaded is what the key was made of
         keep(path, _KIND, encoded(pack))
     return pack
+
+
+@cached
+def _digest_of_our_code() -> str:
+    """Name the code that reads rules: while it is worked on, it keeps its version."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"\0".join([file.read_bytes() for file in files])).hexdigest()
 
 
 def _load(

@@ -1,4 +1,4 @@
-"""Read the events of a batch, a row group at a time, while what was just touched is still in the cache."""
+"""Read the events of a batch, a thousand at a time, while what was just touched is still in the cache."""
 
 from collections.abc import Iterator, Sequence
 from time import perf_counter
@@ -12,8 +12,8 @@ from tocsin.sinks.csv import CsvLines
 from tocsin.sinks.decode import Decoder, Row
 from tocsin.sinks.segments import IngestCounts
 
-_ROW_GROUP_ROWS = 1_000  # larger arrays cost more in page faults than they save
-_ROW_GROUP_BYTES = 64 << 20
+_CHUNK_ROWS = 1_000  # larger arrays cost more in page faults than they save
+_CHUNK_BYTES = 64 << 20
 
 
 class EventIntake:
@@ -31,7 +31,7 @@ class EventIntake:
 
     def columns(self, records: Sequence[Record], parts: Sequence[bytes]) -> Iterator[pa.RecordBatch]:
         """`parts`: the store's for each record."""
-        for chunk, parts_of_chunk in row_groups(records, parts):
+        for chunk, parts_of_chunk in chunks_of(records, parts):
             started = perf_counter()
             rows, rejected = self._decoder.rows(chunk, parts_of_chunk)
             self.rejected += rejected
@@ -61,12 +61,12 @@ class EventIntake:
         return problem is None
 
 
-def row_groups(records: Sequence[Record], parts: Sequence[bytes]) -> Iterator[tuple[Sequence[Record], Sequence[bytes]]]:
+def chunks_of(records: Sequence[Record], parts: Sequence[bytes]) -> Iterator[tuple[Sequence[Record], Sequence[bytes]]]:
     """Cut into runs of at most 1,000 records, or fewer where they are large; each record with its part."""
     start = size = 0
     for index, record in enumerate(records, 1):
         size += len(record.value)
-        if index - start == _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES:
+        if index - start == _CHUNK_ROWS or size >= _CHUNK_BYTES:
             yield records[start:index], parts[start:index]
             start, size = index, 0
     if start < len(records):

@@ -210,6 +210,11 @@ class Manifest:
         )
         return [ListedCommit(*row) for row in rows]
 
+    def rows_behind(self, writer: str, after: int) -> int:
+        """Return how many events and dead letters a writer's commits behind `after` have, forgotten ones aside."""
+        sql = "SELECT coalesce(sum(events + dead_letters), 0) FROM commits WHERE writer = ? AND seq > ?"
+        return int(self._connection.execute(sql, (writer, after)).fetchone()[0])
+
     def latencies(self) -> Counter[int]:
         """Return how many events took how long from ingest to being listed, by bucket. Two of these can be
         subtracted, which gives those of the time between."""

@@ -17,8 +17,6 @@ from tocsin.sinks.layout import EVENTS, merged_path
 from tocsin.sinks.manifest import Manifest, Segment, add_segments, unlist
 from tocsin.sinks.parquet import write_parquet
 
-_ROW_GROUP_ROWS = 10_000
-_ROW_GROUP_BYTES = 64 << 20
 _SMALL_MERGED_FILES = 16
 
 
@@ -50,7 +48,7 @@ def merge(folder: Path, manifest: Manifest, segments: Sequence[Segment], now_us:
     path = merged_path(kind, date, uuid4().hex)
     file = folder / path
     schema = EVENT_SCHEMA if kind == EVENTS else DEAD_LETTER_SCHEMA
-    write_parquet(file, schema, _row_groups(folder, segments), "compact")
+    write_parquet(file, schema, _tables(folder, segments), "compact")
     settle([file], "compact")
     merged = Segment(
         path=path,
@@ -86,22 +84,7 @@ def _cut(segments: Sequence[Segment], max_bytes: int) -> Iterator[list[Segment]]
     yield group
 
 
-def _row_groups(folder: Path, segments: Sequence[Segment]) -> Iterator[pa.Table]:
-    """Yield the rows of files in order, in larger row groups; holds one of these in memory."""
-    held: list[pa.Table] = []
-    rows = size = 0
-    for table in _small_row_groups(folder, segments):
-        held.append(table)
-        rows += table.num_rows
-        size += table.nbytes
-        if rows >= _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES:
-            yield pa.concat_tables(held)
-            held, rows, size = [], 0, 0
-    if held:
-        yield pa.concat_tables(held)
-
-
-def _small_row_groups(folder: Path, segments: Sequence[Segment]) -> Iterator[pa.Table]:
+def _tables(folder: Path, segments: Sequence[Segment]) -> Iterator[pa.Table]:
     for segment in segments:
         path = folder / segment.path
         try:

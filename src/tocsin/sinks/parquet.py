@@ -1,6 +1,6 @@
 """Write Parquet files: which columns get a dictionary, which statistics, how they are compressed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from tocsin.failpoints import failpoint
 from tocsin.sinks.files import make_directory
 
 _ZSTD_LEVEL = 1
+_ROW_GROUP_ROWS = 10_000
+_ROW_GROUP_BYTES = 64 << 20
 _DISTINCT = {"event", "raw", "event_id", "sha256", "offset", "time", "ingest_time", "length"}  # no use for a dictionary
 _LONG = {"event", "raw", "matches", "detail", "trace"}  # their least and greatest values would swell the footer
 
@@ -33,17 +35,32 @@ class TimeRange:
 
 
 def write_parquet(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch | pa.Table], place: str) -> None:
-    """Write each batch as a row group; the file is not yet durable.
+    """Write batches in row groups, one of which is held in memory; the file is not yet durable.
 
     `place` begins the names of the fail points passed. Raises OSError, for example on a full disk.
     """
     make_directory(path.parent)
     failpoint(f"{place}.before_write")
     with pa.OSFile(str(path), "wb") as file, pq.ParquetWriter(file, schema, **_options(schema)) as writer:
-        for batch in batches:
-            writer.write(batch, row_group_size=batch.num_rows)
+        for group in _row_groups(batches):
+            writer.write_table(group, row_group_size=group.num_rows)
             failpoint(f"{place}.during_write")
     failpoint(f"{place}.after_write")
+
+
+def _row_groups(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[pa.Table]:
+    """Yield the rows of batches in turn in larger row groups: each costs time for each of its columns."""
+    held: list[pa.Table] = []
+    rows = size = 0
+    for batch in batches:
+        held.append(batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch]))
+        rows += batch.num_rows
+        size += batch.nbytes
+        if rows >= _ROW_GROUP_ROWS or size >= _ROW_GROUP_BYTES:
+            yield pa.concat_tables(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pa.concat_tables(held)
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:

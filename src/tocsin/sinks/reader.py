@@ -62,19 +62,7 @@ def open_store(folder: Path, settings: ReaderSettings | None = None) -> duckdb.D
         raise ConfigError(f"store: there is none in `{folder}`; `tocsin run` or `tocsin store` makes one")
     segments = listed_segments(folder)
     of_kind = {kind: [segment for segment in segments if segment.kind == kind] for kind in layout.KINDS}
-    settings = settings or ReaderSettings()
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "memory_limit": settings.memory,
-            "threads": settings.threads,
-            "temp_directory": "",
-            "python_enable_replacements": "false",
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "allow_community_extensions": "false",
-        },
-    )
+    connection = connected(settings)
     try:
         connection.execute(_view("events", EVENT_SCHEMA, folder, of_kind[layout.EVENTS]))
         connection.execute(_view("dead_letters", DEAD_LETTER_SCHEMA, folder, of_kind[layout.DEAD_LETTERS]))
@@ -86,6 +74,23 @@ def open_store(folder: Path, settings: ReaderSettings | None = None) -> duckdb.D
         connection.close()
         raise ConfigError(f"store: `{folder}` cannot be read: {error}") from error
     return connection
+
+
+def connected(settings: ReaderSettings | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a DuckDB without a database, within bounds: it writes nothing, and loads nothing from anywhere."""
+    settings = settings or ReaderSettings()
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "memory_limit": settings.memory,
+            "threads": settings.threads,
+            "temp_directory": "",
+            "python_enable_replacements": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "allow_community_extensions": "false",
+        },
+    )
 
 
 def query(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.DuckDBPyConnection:

@@ -66,8 +66,9 @@ def commits_after(
     merged = [segment for segment in segments if segment.is_merged]
     remembered = known[0].seq if known else listed + 1
     if remembered > seq + 1:
-        forgotten = [ListedCommit(number, 0, 0) for number in range(seq + 1, remembered)]
-        yield _commits(writer, forgotten, fresh, merged)
+        for first in range(seq + 1, remembered, _COMMITS_AT_ONCE):
+            last = min(first + _COMMITS_AT_ONCE, remembered)
+            yield _commits(writer, [ListedCommit(number, 0, 0) for number in range(first, last)], fresh, merged)
     scattered: list[ListedCommit] = []  # something of each has been merged or removed
     for commit in known:
         is_whole = sum(segment.rows for segment in fresh.get(commit.seq, ())) == commit.rows
@@ -120,7 +121,8 @@ def _commits(
         written_us=first.written_us,
         rows=sum(commit.rows for commit in commits),
         segments=[segment for commit in commits for segment in fresh.get(commit.seq, ())],
-        merged=[segment for segment in merged if segment.written_us >= first.written_us],  # its newest rows are older
+        # Rows that were written before all of these are no rows of theirs; a clock may have been set back meanwhile.
+        merged=[segment for segment in merged if segment.written_us >= min(commit.written_us for commit in commits)],
     )
 
 

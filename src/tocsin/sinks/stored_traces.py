@@ -7,16 +7,19 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import orjson
 import pyarrow as pa
 
 from tocsin.sinks.layout import DEAD_LETTERS, EVENTS
 from tocsin.sinks.manifest import Segment, listed_segments
-from tocsin.sinks.reader import asking
+from tocsin.sinks.reader import asking, connected
 from tocsin.sinks.traces import columns_of
 from tocsin.telemetry.stage_times import unpacked
 
+# The id of a rule that fired, or a part of the title of one.
+_RULE_FIRED = """level IS NOT NULL AND (list_contains(rules, $rule) OR len([
+    match FOR match IN from_json(matches, '[{"title": "VARCHAR"}]') IF contains(lower(match.title), lower($rule))
+]) > 0)"""
 _FOUND_MOST = 1_000  # rows of one id: repeats of a record of others
 
 
@@ -55,7 +58,7 @@ class StoredTraces:
         for kind in self._paths:
             columns = ", ".join(f'"{name}"' for name in columns_of(kind) if name != "trace")
             where = f"WHERE starts_with(event_id, $prefix) LIMIT {_FOUND_MOST}"
-            sql = f"SELECT {columns}, trace, filename FROM {{}} {where}"  # noqa: S608  names of our own
+            sql = f"SELECT {columns}, trace, filename FROM stored {where}"  # noqa: S608  names of our own
             rows = self._asked(kind, sql, {"prefix": prefix})
             if rows is not None and rows.num_rows:
                 found[kind] = self._whole(rows)
@@ -65,9 +68,9 @@ class StoredTraces:
         """Return so many events."""
         conditions = ["trace IS NOT NULL"]
         if wanted.rule:
-            conditions.append("(list_contains(rules, $rule) OR contains(lower(matches), lower($rule)))")
+            conditions.append(_RULE_FIRED)
         if wanted.host:
-            conditions.append("lower(host) = lower($host)")
+            conditions.append("(lower(host) = lower($host) OR starts_with(lower(host), lower($host) || '.'))")
         given = {name: value for name, value in (("rule", wanted.rule), ("host", wanted.host)) if value}
         # Of events that share a trace's times the one that was ingested first waited longest.
         sharing, order = "trace, filename", ""
@@ -75,10 +78,9 @@ class StoredTraces:
             sharing, order = "trace, filename, event_id", f"ORDER BY ingest_time DESC LIMIT {count}"
         # Names and conditions are our own; what was asked for are parameters.
         sql = f"""
-            SELECT trace, filename, min(ingest_time) AS ingest_time, arg_min(event_id, ingest_time) AS event_id,
-                arg_min(host, ingest_time) AS host, arg_min(level, ingest_time) AS level,
-                arg_min(matches, ingest_time) AS matches
-            FROM {{}} WHERE {" AND ".join(conditions)} GROUP BY {sharing} {order}
+            SELECT trace, filename, min(ingest_time) AS ingest_time,
+                unnest(arg_min({{event_id: event_id, host: host, level: level, matches: matches}}, ingest_time))
+            FROM stored WHERE {" AND ".join(conditions)} GROUP BY {sharing} {order}
         """  # noqa: S608
         rows = self._asked(EVENTS, sql, given)
         found = [] if rows is None else [_found(row) for row in self._whole(rows).to_pylist()]
@@ -90,10 +92,10 @@ class StoredTraces:
         """Ask all segments of a kind; None where there are none."""
         if not self._paths[kind]:
             return None
-        source = "read_parquet($paths, filename = true, hive_partitioning = false)"
-        with asking("trace", "a rarer rule, a host"), closing(duckdb.connect()) as connection:
+        stored = "WITH stored AS (FROM read_parquet($paths, filename = true, hive_partitioning = false)) "
+        with asking("trace", "a rarer rule, a host"), closing(connected()) as connection:
             given = {"paths": self._paths[kind], **parameters}
-            table: pa.Table = connection.sql(sql.format(source), params=given).to_arrow_table()
+            table: pa.Table = connection.sql(stored + sql, params=given).to_arrow_table()
             return table
 
     def _whole(self, rows: pa.Table) -> pa.Table:
@@ -111,7 +113,7 @@ def _paths(folder: Path, segments: Sequence[Segment], kind: str) -> list[str]:
 def _found(row: Mapping[str, Any]) -> Found:
     ingest_us = int(row["ingest_time"].replace(tzinfo=UTC).timestamp() * 1e6) if row["ingest_time"] else 0
     parts = unpacked(row["trace"])
-    end_us = parts[-1].began_us + max(parts[-1].steps_us, default=0) if parts else 0
+    end_us = max(parts[-1].moments_us) if parts else 0
     return Found(
         event_id=row["event_id"] or "",
         ingest_us=ingest_us,

@@ -23,6 +23,7 @@ class TraceCursor:
         Raises ConfigError: a newer version, or it is damaged.
         """
         make_directory(folder)
+        self.is_new = False  # begun by this opening
         self._path = folder / "traces.sqlite"
         self._connection = sqlite3.connect(self._path, isolation_level=None, timeout=60)
         try:
@@ -51,14 +52,14 @@ class TraceCursor:
         row = self._connection.execute("SELECT seq FROM cursors WHERE writer = ?", (writer,)).fetchone()
         return int(row[0]) if row else 0
 
-    def advance(self, writer: str, seq: int, counts: Mapping[str, int]) -> None:
-        """Go on behind a commit, and add to what is counted, in one transaction.
+    def advance(self, positions: Mapping[str, int], counts: Mapping[str, int]) -> None:
+        """Go on behind a commit of each of these writers, and add to what is counted, in one transaction.
 
         Raises DeliveryError where the disk does not take it: nothing is changed, and the same may be tried again.
         """
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (writer, seq))
+            self._connection.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", positions.items())
             self._connection.executemany(
                 "INSERT INTO counts VALUES (?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
                 [(what, count) for what, count in counts.items() if count],
@@ -69,6 +70,10 @@ class TraceCursor:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+
+    def start_again(self) -> None:
+        """Begin before the first commit of every writer."""
+        self._connection.execute("DELETE FROM cursors")
 
     def counts(self) -> Mapping[str, int]:
         """Return all that was counted so far, by what it is."""
@@ -82,4 +87,5 @@ class TraceCursor:
                 self._connection.execute(statement)
             self._connection.executemany("INSERT INTO cursors VALUES (?, ?)", begin.items())
             self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+            self.is_new = True
         self._connection.execute("COMMIT")

@@ -16,9 +16,9 @@ from tocsin.telemetry.trace import TracedEvents
 
 EVENT_COLUMNS = (
     "event_id", "ingest_time", "trace", "topic", "partition", "offset", "level", "activity_tactic", "matches",
-    "alert_ids",
+    "alert_ids", "host",
 )  # fmt: skip
-DEAD_LETTER_COLUMNS = ("event_id", "time", "trace", "topic", "partition", "offset", "stage", "reason", "detail")
+DEAD_LETTER_COLUMNS = ("event_id", "trace", "topic", "partition", "offset", "stage", "reason", "detail")
 
 _EVENT_ID = r"^[0-9a-f]{32}$"
 _NO_ID = "0" * 32  # W3C trace context: no trace id
@@ -31,8 +31,11 @@ def columns_of(kind: str) -> Sequence[str]:
 
 def traced_only(rows: pa.Table) -> pa.Table:
     """Return the rows that have a trace: an id that can be one, and some times."""
-    id_, trace = pc.field("event_id"), pc.field("trace")
-    return rows.filter(pc.match_substring_regex(id_, _EVENT_ID) & (id_ != _NO_ID) & (pc.binary_length(trace) > 0))
+    ids: Any = rows["event_id"]
+    is_traced: Any = pc.greater(pc.fill_null(pc.binary_length(rows["trace"]), 0), pa.scalar(0, pa.int32()))
+    for is_met in (pc.match_substring_regex(ids, _EVENT_ID), pc.not_equal(ids, pa.scalar(_NO_ID))):
+        is_traced = pc.and_(is_traced, pc.fill_null(is_met, False))
+    return rows if pc.all(is_traced).as_py() else rows.filter(is_traced)  # as a rule they all are
 
 
 def trace_ids_of(rows: pa.Table) -> Ids:
@@ -58,11 +61,13 @@ def events_in(rows: pa.Table, kind: str) -> TracedEvents:
         errors, of_kind["error"] = _distinct_rows(rows.select(["stage", "reason", "detail"]))
         of_kind["errors"] = [(stage or "", f"{reason}: {detail}") for stage, reason, detail in errors]
     else:
-        verdicts, of_kind["verdict"] = _distinct_rows(rows.select(["level", "activity_tactic", "matches"]))
+        verdicts, of_kind["verdict"] = _distinct_rows(
+            rows.select(["level", "activity_tactic", "matches"]).append_column("host", _host_of_detections(rows))
+        )
         of_kind["verdicts"] = [_attributes(*verdict) for verdict in verdicts]
     return TracedEvents(
         trace_ids=trace_ids_of(rows),
-        ingest_us=_numbers(_filled(rows["time" if is_letter else "ingest_time"].cast(pa.int64()), 0)),
+        ingest_us=_ingest_us(rows, is_letter),
         traces=[unpacked(packed) for packed in traces],
         trace=trace,
         places=[(topic or "", -1 if partition is None else partition) for topic, partition in places],
@@ -72,7 +77,21 @@ def events_in(rows: pa.Table, kind: str) -> TracedEvents:
     )
 
 
-def _attributes(level: str | None, activity_tactic: str | None, matches: str | None) -> Mapping[str, Value]:
+def _ingest_us(rows: pa.Table, is_letter: bool) -> Numbers:
+    """Return when each was ingested; 0 where nobody knows: a dead letter has only when it was put aside."""
+    if is_letter:
+        return np.zeros(rows.num_rows, np.int64)
+    return _numbers(_filled(rows["ingest_time"].cast(pa.int64()), 0))
+
+
+def _host_of_detections(rows: pa.Table) -> "pa.ChunkedArray[Any]":
+    """Return the host of each row on which rules fired: with all hosts, hardly two events would have the same found."""
+    is_found: Any = pc.is_valid(rows["level"])
+    hosts: pa.ChunkedArray[Any] = pc.if_else(is_found, _filled(rows["host"], ""), "")
+    return hosts
+
+
+def _attributes(level: str | None, activity_tactic: str | None, matches: str | None, host: str) -> Mapping[str, Value]:
     """Return what a verdict says, as attributes of its span; what is empty is left out."""
     found = orjson.loads(matches or "[]")
     attributes: dict[str, Value] = {
@@ -82,6 +101,7 @@ def _attributes(level: str | None, activity_tactic: str | None, matches: str | N
         "threat.technique.id": sorted({technique for match in found for technique in match["techniques"]}),
         "tocsin.level": level or "",
         "tocsin.activity_tactic": activity_tactic or "",
+        "tocsin.host": host,
     }
     return {name: value for name, value in attributes.items() if value}
 

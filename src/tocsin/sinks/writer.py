@@ -21,7 +21,7 @@ from tocsin.sinks.columns import DEAD_LETTER_SCHEMA, EVENT_SCHEMA, dead_letter_c
 from tocsin.sinks.csv import CsvLines, CsvPosition, CsvSeries
 from tocsin.sinks.decode import Decoder
 from tocsin.sinks.files import settle
-from tocsin.sinks.intake import EventIntake, row_groups
+from tocsin.sinks.intake import EventIntake, chunks_of
 from tocsin.sinks.manifest import COMMIT_VERSION, Manifest, commit_key, parse_commit
 from tocsin.sinks.segments import IngestCounts, SegmentKind, Segments, WrittenSegment
 from tocsin.telemetry.stage_times import StageProcess, StageTimes, packed
@@ -189,7 +189,7 @@ class StoreWriter:
         intake = EventIntake(self._decoder, self._lines)
         events_and_parts, letters_and_parts = self._sorted(batch, now_us)
         events = intake.columns(*events_and_parts)
-        letters = starmap(dead_letter_columns, row_groups(*letters_and_parts))
+        letters = starmap(dead_letter_columns, chunks_of(*letters_and_parts))
         written = [
             self._segments.write(_EVENTS, seq, events, now_us),
             self._segments.write(_DEAD_LETTERS, seq, letters, now_us),
@@ -265,11 +265,19 @@ class StoreCommitter:
     def __init__(self, writer: StoreWriter, inner: Committer) -> None:
         self._writer = writer
         self._inner = inner
+        self._committed: Batch | None = None
 
     def commit(self, outputs: Outputs, batch: Batch) -> None:
-        """Raises DeliveryError when nothing was committed and it may be tried again."""
-        self._inner.commit(outputs, batch)
+        """Raises DeliveryError when it may be tried again: what is not settled yet is not committed twice."""
+        if self._committed is not batch:
+            self._inner.commit(outputs, batch)
+            self._committed = batch
+        self._inner.settle()  # what is seen cannot be taken back
+        self._committed = None
         self._writer.committed()
+
+    def settle(self) -> None:
+        """Do nothing: each commit was settled before it was seen."""
 
 
 def _parse(last_commit: bytes | None, name: str) -> _Commit:

@@ -31,8 +31,7 @@ from tocsin.event import (
 )
 from tocsin.flow import Batch, Outputs
 from tocsin.telemetry.ids import alert_id_of, event_id_of, origin_of
-from tocsin.telemetry.stage_times import MAX_BYTES as MAX_PARTS_BYTES
-from tocsin.telemetry.stage_times import StageProcess, link
+from tocsin.telemetry.stage_times import StageProcess, link, part_of_source
 from tocsin.timestamps import iso_utc
 from tocsin.verdict import JudgedRule, Verdict, is_alert, judge
 
@@ -40,7 +39,6 @@ _REMEMBERED_VERDICTS = 20_000
 _REMEMBERED_CHARACTERS = 256  # longer texts are hostile or rare: remembering them would cost memory without bound
 _MAX_CLASSIFIED_BYTES = MAX_OUTPUT_BYTES - MAX_HEADERS_BYTES  # with the key
 _SIGHTING_SECONDS = 60
-_LONGEST_STAMP = STAMP_BYTES + MAX_PARTS_BYTES
 _AT_ONCE = 32  # events in pieces: so many fit into the processor's cache from normalising to encoding
 
 Normalise = Callable[[bytes, int], Event]  # raw bytes, ingest time in µs -> event; raises DecodeError
@@ -150,8 +148,9 @@ class Classify:
             if stamp is None:
                 stamp = self._stamp(record)
                 packed = stamp.packed()
-            elif len(packed) > _LONGEST_STAMP or len(packed) < STAMP_BYTES:
-                packed = Stamp(stamp.event_id, stamp.ingest_us, stamp.is_replayed).packed()
+            elif len(packed) < STAMP_BYTES or stamp.parts != part_of_source(stamp.parts):
+                parts = part_of_source(stamp.parts)
+                packed = Stamp(stamp.event_id, stamp.ingest_us, stamp.is_replayed, parts).packed()
             try:
                 _check_size(record)
                 event = self._normalise(record.value, stamp.ingest_us)

@@ -14,6 +14,7 @@ LEVEL_COLOURS = {
 }
 HEAT_COLOURS = "YlGnBu"  # light to dark in even steps: few alerts stay quiet, many stand out, in grey too
 ACTIVITY_COLOURS = ("#56b4e9", "#009e73", "#cc79a7", "#0072b2", "#f0e442", "#332288")  # after Okabe and Ito
+STAGE_COLOURS = {"produce": "#0072b2", "classify": "#d55e00", "store": "#009e73"}  # Okabe and Ito
 OTHER_COLOUR = "#bbbbbb"
 LABEL_COLOUR = "#a0126e"
 TEXT_COLOUR = "#222222"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tocsin.flow import PartitionLag, TopicPartition
 
-_MOST_LOOKS = 20_000
+_MOST_LOOKS = 4_000  # a picture is 1,600 points wide
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,14 @@ class Filters:
     def until_utc(self) -> datetime | None:
         return _utc(self.until)
 
+    def as_json(self) -> dict[str, str | None]:
+        return {
+            "since": self.since_utc.isoformat() if self.since_utc else None,
+            "until": self.until_utc.isoformat() if self.until_utc else None,
+            "host": self.host,
+            "min_level": self.min_level,
+        }
+
 
 @dataclass(frozen=True)
 class Totals:

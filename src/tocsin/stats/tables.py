@@ -1,9 +1,10 @@
 """Say the statistics of a store in tables for the terminal, and as one JSON object for programs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tocsin.plain import plain
+from tocsin.stats.rich_tables import NAME_WIDTH, add_row, table_of
 from tocsin.stats.statistics import Counts, Ranking, Statistics, Totals
 from tocsin.verdict import LEVELS
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_NAME_WIDTH = 60
 _LINE_WIDTH = 50  # characters of a timeline
 _HEIGHTS = "▁▂▃▄▅▆▇█"
 _NOTHING = "·"
@@ -23,22 +23,17 @@ def print_statistics(statistics: Statistics, console: "Console | None" = None) -
     from rich.text import Text
 
     console = console or Console()
-    console.print(Text(" · ".join(plain(part, 2 * _NAME_WIDTH) for part in statistics.scope)))
+    console.print(Text(" · ".join(plain(part, 2 * NAME_WIDTH) for part in statistics.scope)))
     for table in _tables(statistics):
         console.print(table)
 
 
 def as_json(statistics: Statistics) -> dict[str, Any]:
     """Return everything as what JSON knows: times in ISO 8601, UTC; text from logs as it stands in them."""
-    filters, totals, axis = statistics.filters, statistics.totals, statistics.axis
+    totals, axis = statistics.totals, statistics.axis
     names = statistics.tactics
     return {
-        "filters": {
-            "since": filters.since_utc.isoformat() if filters.since_utc else None,
-            "until": filters.until_utc.isoformat() if filters.until_utc else None,
-            "host": filters.host,
-            "min_level": filters.min_level,
-        },
+        "filters": statistics.filters.as_json(),
         "events": totals.events,
         "hosts": totals.hosts,
         "users": totals.users,
@@ -88,7 +83,7 @@ def _tables(statistics: Statistics) -> Iterable["Table"]:
 
 
 def _totals_table(totals: Totals) -> "Table":
-    table = _table("Totals", ("count",))
+    table = table_of("Totals", ("count",))
     parts: list[tuple[str, int, Mapping[str, int]]] = [
         ("events", totals.events, totals.basis),
         ("events by format", totals.events, totals.formats),
@@ -98,16 +93,16 @@ def _totals_table(totals: Totals) -> "Table":
         ("dead letters (whole store)", sum(totals.dead_letters.values()), totals.dead_letters),
     ]
     for name, count, counts in parts:
-        _add_row(table, name, [f"{count:,}"])
+        add_row(table, name, [f"{count:,}"])
         for part, part_count in counts.items():
-            _add_row(table, f"  {part or '(none)'}", [f"{part_count:,}"])
+            add_row(table, f"  {part or '(none)'}", [f"{part_count:,}"])
     return table
 
 
 def _detections_table(statistics: Statistics) -> "Table":
     levels = [level for level in reversed(LEVELS) if level in statistics.totals.alert_levels]
     title = "Detections: alerts by tactic; one with two tactics counts in both"
-    table = _table(title, (*levels, "alerts"))
+    table = table_of(title, (*levels, "alerts"))
     rows = {
         statistics.tactic_name(tactic): counts
         for tactic in statistics.tactics
@@ -115,27 +110,27 @@ def _detections_table(statistics: Statistics) -> "Table":
     }
     for name, counts in (rows | {"all alerts": statistics.totals.alert_levels}).items():
         cells = [f"{counts[level]:,}" if level in counts else "" for level in levels]
-        _add_row(table, name, [*cells, f"{sum(counts.values()):,}"])
+        add_row(table, name, [*cells, f"{sum(counts.values()):,}"])
     return table
 
 
 def _activity_table(statistics: Statistics) -> "Table":
-    table = _table("Activity (not detections): events by tactic", ("events",))
+    table = table_of("Activity (not detections): events by tactic", ("events",))
     for tactic in statistics.tactics:
         if count := statistics.activity_tactics.get(tactic):
-            _add_row(table, statistics.tactic_name(tactic), [f"{count:,}"])
+            add_row(table, statistics.tactic_name(tactic), [f"{count:,}"])
     return table
 
 
 def _ranking_table(title: str, ranking: Ranking, what: str) -> "Table":
-    table = _table(title, ("alerts", "sightings", "highest level"))
+    table = table_of(title, ("alerts", "sightings", "highest level"))
     for ranked in ranking.top:
         name = ranked.title or ranked.name or "(none)"
         highest = max(ranked.levels, key=LEVELS.index)
-        _add_row(table, name, [f"{ranked.alerts:,}", f"{ranked.sightings:,}", highest])
+        add_row(table, name, [f"{ranked.alerts:,}", f"{ranked.sightings:,}", highest])
     if ranking.others:
         alerts = sum(ranking.other_levels.values())
-        _add_row(
+        add_row(
             table, f"{ranking.others:,} other {what}", [f"{alerts:,}", "", max(ranking.other_levels, key=LEVELS.index)]
         )
     return table
@@ -145,33 +140,15 @@ def _timeline_table(statistics: Statistics) -> "Table":
     from rich.text import Text
 
     span = f", {statistics.axis.span_name}" if statistics.axis else ""
-    table = _table(f"Detections over time{span}", ())
+    table = table_of(f"Detections over time{span}", ())
     table.add_column(Text("alerts"), no_wrap=True)
     lines = {tactic: _merged(counts) for tactic, counts in statistics.alert_tactics_over_time.items()}
     most = max((max(line) for line in lines.values()), default=0)
     for tactic in statistics.tactics:
         if tactic in lines:
             shown = "".join(_height(count, most) for count in lines[tactic])
-            table.add_row(Text(plain(statistics.tactic_name(tactic), _NAME_WIDTH)), Text(shown))
+            table.add_row(Text(plain(statistics.tactic_name(tactic), NAME_WIDTH)), Text(shown))
     return table
-
-
-def _table(title: str, columns: Sequence[str]) -> "Table":
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title=Text(title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD)
-    table.add_column("", overflow="fold")
-    for column in columns:
-        table.add_column(Text(column), justify="right", no_wrap=True)
-    return table
-
-
-def _add_row(table: "Table", name: str, cells: Iterable[str]) -> None:
-    from rich.text import Text
-
-    table.add_row(Text(plain(name, _NAME_WIDTH)), *(Text(cell) for cell in cells))
 
 
 def _merged(counts: Counts) -> list[int]:

@@ -11,6 +11,7 @@ from tocsin.stats.durations import short_duration
 from tocsin.telemetry.spans import CONSUMER, PRODUCER, Span, Value
 
 OUR_SERVICES = "tocsin-"
+MOST_SHOWN = 200  # spans, of one trace, in lines or in a picture
 
 _WAITING_NS = 1_000_000  # from a span to its child: less is no wait worth a line
 _FACTS = {  # by what name: the attributes that say it, those of telemetry/trace.py and of the semantic conventions

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from tocsin.plain import LEVEL_STYLES, counted, plain
 from tocsin.stats.durations import short_duration
-from tocsin.stats.trace_rows import Gap, Row, Trace, trace_of
+from tocsin.stats.trace_rows import MOST_SHOWN, Gap, Row, Trace, trace_of
 from tocsin.telemetry.spans import Span
 from tocsin.timestamps import iso_utc
 
@@ -18,6 +18,7 @@ _WIDEST = 110
 _DURATION = 9
 _MOST_DEPTH = 6  # of what is indented
 _LONGEST = 500  # characters of a message
+_MOST_LINKS = 5  # of a span
 _STYLES = {"tocsin-produce": "blue", "tocsin-classify": "green", "tocsin-store": "magenta"}
 _OTHER_STYLE = "cyan"
 _ENDS = ("▏", "▎", "▍", "▌", "▋", "▊", "▉", "█")  # eighths of a column
@@ -26,7 +27,8 @@ _ENDS = ("▏", "▎", "▍", "▌", "▋", "▊", "▉", "█")  # eighths of a
 def waterfall_lines(spans: Sequence[Span], width: int = 80) -> list[Text]:
     """Return the lines of one trace, at most `width` columns each; from 40 on it reads well.
 
-    What stands in a span is harmless to a terminal. Raises ValueError where there is no span.
+    Of more than 200 spans the first 200 are shown, and a line says how many more there are. What stands in a span is
+    harmless to a terminal. Raises ValueError where there is no span.
     """
     trace = trace_of(spans)
     layout = _Layout(trace, max(_NARROWEST, min(width, _WIDEST)))
@@ -39,9 +41,10 @@ class _Layout:
     def __init__(self, trace: Trace, width: int) -> None:
         self.width = width
         self.is_wide = width >= _WIDE
-        names = [cell_len(_label(row)) for row in trace.rows] + [cell_len(gap.name) + 2 for gap in trace.gaps]
+        shown = trace.rows[:MOST_SHOWN]
+        names = [cell_len(_label(row)) for row in shown] + [cell_len(row.gap.name) + 2 for row in shown if row.gap]
         self.name = min(max(names), width // 4 if self.is_wide else width // 2 - 2)
-        places = [cell_len(_place(trace, row.span)) for row in trace.rows]
+        places = [cell_len(_place(trace, row.span)) for row in shown]
         self.place = min(max(places), width // 4) if self.is_wide else 0
         self.left = self.name + 1 + (self.place + 1 if self.is_wide else 0) + _DURATION + 1
         self.bar = width - self.left
@@ -89,7 +92,7 @@ def _head(trace: Trace, layout: _Layout) -> Iterator[Text]:
 
 def _body(trace: Trace, layout: _Layout) -> Iterator[Text]:
     place = ""
-    for row in trace.rows:
+    for row in trace.rows[:MOST_SHOWN]:
         span = row.span
         if row.gap:
             yield _gap_line(row.gap, layout)
@@ -105,9 +108,19 @@ def _body(trace: Trace, layout: _Layout) -> Iterator[Text]:
             yield from _folded(f"error: {span.error}", layout, "  ", "red")
         if row.remark:
             yield from _folded(row.remark, layout, "! ", "yellow")
-        for trace_id, span_id in span.links:
-            where = "" if trace_id == span.trace_id else f" of trace {trace_id.hex()}"
-            yield from _folded(f"link to span {span_id.hex()}{where}", layout, "  ", "dim")
+        yield from _links(span, layout)
+    more = len(trace.rows) - MOST_SHOWN
+    if more > 0:
+        yield from _folded(f"and {counted(more, 'more span')}: --json has all of them", layout, style="dim")
+
+
+def _links(span: Span, layout: _Layout) -> Iterator[Text]:
+    for trace_id, span_id in span.links[:_MOST_LINKS]:
+        where = "" if trace_id == span.trace_id else f" of trace {trace_id.hex()}"
+        yield from _folded(f"link to span {span_id.hex()}{where}", layout, "  ", "dim")
+    more = len(span.links) - _MOST_LINKS
+    if more > 0:
+        yield from _folded(f"and {counted(more, 'more link')}: --json has all of them", layout, "  ", "dim")
 
 
 def _gap_line(gap: Gap, layout: _Layout) -> Text:

@@ -15,9 +15,9 @@ from rich.cells import cell_len
 
 from tocsin.plain import counted
 from tocsin.stats.durations import short_duration
-from tocsin.stats.ink import FAINT_COLOUR, OTHER_COLOUR, drawn
+from tocsin.stats.ink import FAINT_COLOUR, OTHER_COLOUR, STAGE_COLOURS, drawn
 from tocsin.stats.picture import style, write_picture
-from tocsin.stats.trace_rows import Row, Trace, trace_of
+from tocsin.stats.trace_rows import MOST_SHOWN, OUR_SERVICES, Row, Trace, trace_of
 from tocsin.telemetry.spans import Span
 from tocsin.timestamps import iso_utc
 
@@ -27,14 +27,13 @@ _HEAD_INCHES = 0.6
 _REMARK_INCHES = 0.2
 _PANEL_INCHES = 0.75  # of a panel, beside its rows: title and axis
 _DOTS_PER_INCH = 100
-_COLOURS = {"tocsin-produce": "#0072b2", "tocsin-classify": "#d55e00", "tocsin-store": "#009e73"}  # Okabe and Ito
+_COLOURS = {OUR_SERVICES + stage: colour for stage, colour in STAGE_COLOURS.items()}
 _OTHER_COLOURS = ("#cc79a7", "#56b4e9", "#e69f00", "#332288", "#666666")
 _ERROR_COLOUR = "#b00020"
 _THINNEST = 0.0025  # of the axis: a bar that is shorter is drawn so wide
 _MAGNIFIED = 0.5  # of the trace: a stage that is shorter has a panel of its own
 _MOST_STAGES = 3
 _MOST_STAGE_LINES = 40
-_MOST_ROWS = 200
 _MOST_SERVICES = 6  # in the key
 _KEY_LETTERS = 84  # of all names in it
 _MOST_REMARKS = 8
@@ -81,7 +80,7 @@ def waterfall_figure_of(spans: Sequence[Span]) -> Figure:
 
 
 def _figure_of(trace: Trace) -> Figure:
-    rows = trace.rows[:_MOST_ROWS]
+    rows = trace.rows[:MOST_SHOWN]
     remarks = _remarks(trace)
     stages = _stages(rows, trace.duration_ns)
     lines = [line for row in rows for line in _lines(row)]
@@ -133,8 +132,8 @@ def _remarks(trace: Trace) -> list[str]:
     all_of_them = [*errors, *map(str, trace.disagreements), *trace.remarks, *of_rows]
     if links:
         all_of_them.append(f"{counted(links, 'link')} to other spans")
-    if len(trace.rows) > _MOST_ROWS:
-        all_of_them.insert(0, f"the first {_MOST_ROWS} of {counted(len(trace.rows), 'span')} are drawn")
+    if len(trace.rows) > MOST_SHOWN:
+        all_of_them.insert(0, f"the first {MOST_SHOWN} of {counted(len(trace.rows), 'span')} are drawn")
     more = len(all_of_them) - _MOST_REMARKS
     return [*all_of_them[:_MOST_REMARKS], *([f"and {more} more"] if more > 0 else [])]
 
@@ -229,7 +228,7 @@ def _key(axes: Axes, colours: Mapping[str, str]) -> None:
 
 def _colours(trace: Trace) -> dict[str, str]:
     """Return a colour for each service; those of others take turns."""
-    names = dict.fromkeys(_service(row.span) for row in trace.rows[:_MOST_ROWS])
+    names = dict.fromkeys(_service(row.span) for row in trace.rows[:MOST_SHOWN])
     others = [name for name in names if name not in _COLOURS]
     return {name: _COLOURS.get(name) or _OTHER_COLOURS[others.index(name) % len(_OTHER_COLOURS)] for name in names}
 

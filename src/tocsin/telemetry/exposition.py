@@ -1,6 +1,6 @@
 """Write the figures of a stage as pages: /metrics for Prometheus, /health for whoever starts and stops stages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 
 import orjson
@@ -20,12 +20,18 @@ from tocsin.telemetry.endpoint import Page, Pages
 from tocsin.telemetry.histogram import Histogram
 from tocsin.telemetry.lag import LagWatch
 from tocsin.telemetry.meter import LOOP_PARTS, StageMeter
+from tocsin.telemetry.outcomes import DROPPED, EVENT_OUTCOMES, SPAN_OUTCOMES
+
+ReadTraces = Callable[[], Mapping[str, int] | None]  # outcome -> spans or events; None: nothing can be read
 
 
-def pages_of(meter: StageMeter, lag: LagWatch, system: str, group: str) -> Pages:
-    """Return the pages of a stage. `system` is its bus (`messaging.system`), `group` the consumer group it reads as."""
+def pages_of(meter: StageMeter, lag: LagWatch, system: str, group: str, read_traces: ReadTraces | None = None) -> Pages:
+    """Return the pages of a stage. `system` is its bus (`messaging.system`), `group` the consumer group it reads as.
+
+    `read_traces` is asked at each scrape what became of the traces; None: this process does not say it.
+    """
     registry = CollectorRegistry()
-    registry.register(_StageCollector(meter, lag, system, group))
+    registry.register(_StageCollector(meter, lag, system, group, read_traces))
     ProcessCollector(registry=registry)
 
     def metrics(accept: str) -> Page:
@@ -64,8 +70,11 @@ class _StageCollector(Collector):
     Names are those of OpenTelemetry's semantic conventions for messaging, as Prometheus writes them.
     """
 
-    def __init__(self, meter: StageMeter, lag: LagWatch, system: str, group: str) -> None:
+    def __init__(
+        self, meter: StageMeter, lag: LagWatch, system: str, group: str, read_traces: ReadTraces | None
+    ) -> None:
         self._meter = meter
+        self._read_traces = read_traces
         self._lag = lag
         self._stage = {"stage": meter.figures.stage}
         self._system = {"messaging_system": system}
@@ -76,6 +85,7 @@ class _StageCollector(Collector):
         yield from self._own()
         yield from self._spool()
         yield from self._lags()
+        yield from self._traces()
 
     def _messaging(self) -> Iterator[Metric]:
         traffic = self._meter.traffic
@@ -169,6 +179,25 @@ class _StageCollector(Collector):
             alias.add_metric(labels, lag.records)
             seconds.add_metric(labels, lag.oldest_age_seconds)
         yield from (records, alias, seconds)
+
+    def _traces(self) -> Iterator[Metric]:
+        if self._meter.batch_spans:
+            of_batches = "Spans of batches for the collector, by what became of them."
+            counts = self._meter.batch_spans.counts
+            yield self._outcomes("tocsin_batch_spans", of_batches, counts, (*SPAN_OUTCOMES, DROPPED))
+        found = self._read_traces and self._read_traces()
+        if found is None:
+            return
+        of_spans = "Spans of events for the collector, by what became of them, since the store's traces were begun."
+        yield self._outcomes("tocsin_trace_spans", of_spans, found, SPAN_OUTCOMES)
+        of_events = "Events whose traces were not sent although they should have been, by why, since they were begun."
+        yield self._outcomes("tocsin_trace_events", of_events, found, EVENT_OUTCOMES)
+
+    def _outcomes(self, name: str, help_text: str, counts: Mapping[str, int], outcomes: Sequence[str]) -> Metric:
+        """Return counters, those of which nothing was counted yet, too."""
+        return _counters(
+            name, help_text, self._stage, "outcome", {outcome: counts.get(outcome, 0) for outcome in outcomes}
+        )
 
 
 def _counter(name: str, help_text: str, labels: Mapping[str, str], value: float) -> Metric:

@@ -16,6 +16,7 @@ from tocsin.telemetry.lag import ReadLag
 from tocsin.telemetry.traffic import ReadBatch, Traffic
 
 LOOP_PARTS = ("read", "wait", "step", "commit")
+HELPERS = "helpers"  # in the place of a stage: notes on what works beside it
 
 _WRITE_SECONDS = 0.5
 
@@ -50,6 +51,13 @@ class Spool(Protocol):
     def dropped(self) -> int: ...
 
 
+class SpanCounts(Protocol):
+    """What became of the spans of a stage's batches."""
+
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+
 class StageMeter:
     """Writes the figures of this process to `folder/<stage>-<worker>-<pid>.json`, every half second and at the end.
 
@@ -64,6 +72,7 @@ class StageMeter:
         self.retries = 0  # of deliveries
         self.rebalances = 0
         self.read_lag: ReadLag | None = None
+        self.batch_spans: SpanCounts | None = None  # where a collector is told of them
         self.spooled: Spool | None = None  # replaced, never changed
         self._path = folder / f"{stage}-{worker}-{os.getpid()}.json"
         self._parts: defaultdict[str, float] = defaultdict(float)

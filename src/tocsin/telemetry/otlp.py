@@ -55,11 +55,12 @@ def encode_pieces(groups: Sequence[SpanColumns], events: int, at_once: int) -> I
             if begin < end:
                 parts[resource].append(encoded[begin * length : end * length])
                 spans += end - begin
-        out = BytesIO()
-        for resource, its_own in parts.items():
-            out.write(_head(resource, sum(map(len, its_own))))
-            out.writelines(its_own)
-        yield out.getvalue(), spans
+        if spans:
+            out = BytesIO()
+            for resource, its_own in parts.items():
+                out.write(_head(resource, sum(map(len, its_own))))
+                out.writelines(its_own)
+            yield out.getvalue(), spans
 
 
 def _whole(group: SpanColumns) -> tuple[memoryview, int]:

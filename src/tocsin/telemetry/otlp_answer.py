@@ -41,6 +41,10 @@ class Sent:
     rejected_spans: int = 0  # those of the request that it did not keep: they are lost
     message: str = ""  # why; a warning where nothing was rejected
 
+    def rejected_of(self, spans: int) -> int:
+        """Return how many of so many spans it did not keep: it may say any number."""
+        return min(max(0, self.rejected_spans), spans)
+
 
 class CollectorAwayError(DeliveryError):
     """It did not get through: nothing is lost if the same request is sent again, after some time."""

@@ -27,9 +27,9 @@ def cells_of(group: SpanColumns) -> tuple[Form, list[Cells]]:
     numbers = {name: _varints(group, name, column) for name, column in group.numbers.items() if name not in group.texts}
     texts = {name: _text(group, name, column) for name, column in group.texts.items() if not _is_empty(column)}
     links = []
-    if group.links is not None:
-        trace_ids, span_ids = group.links
-        links = [_bytes(group, "trace ids of links", trace_ids, 16), _bytes(group, "span ids of links", span_ids, 8)]
+    for trace_ids, span_ids in group.links:
+        links.append(_bytes(group, "trace ids of links", trace_ids, 16))
+        links.append(_bytes(group, "span ids of links", span_ids, 8))
     form = Form(
         name=group.name,
         kind=group.kind,
@@ -37,7 +37,7 @@ def cells_of(group: SpanColumns) -> tuple[Form, list[Cells]]:
         attributes=b"".join(_constants(group)),
         numbers=tuple((name, cells.itemsize) for name, cells in numbers.items()),
         texts=tuple((name, cells.itemsize) for name, cells in texts.items()),
-        has_link=group.links is not None,
+        links=len(group.links),
         error=group.error,
     )
     return form, [*ids, *times, *numbers.values(), *texts.values(), *links]

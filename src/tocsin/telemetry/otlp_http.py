@@ -60,7 +60,7 @@ class OtlpClient:
         if isinstance(outcome, requests.RequestException):
             raise self._away(self._why(outcome)) from None  # its own text shows the whole address
         if outcome is None:
-            raise self._away("it was closed while this was sent")
+            raise self._away("we end, and its answer has not come")
         raise outcome
 
     def close(self) -> None:
@@ -154,6 +154,8 @@ class OtlpClient:
 
 def _new_session() -> requests.Session:
     session = requests.Session()
+    # Or requests would look where a redirect leads, though it is not followed, and read all of its body for that.
+    session.get_redirect_target = lambda _: None  # type: ignore[assignment, method-assign]
     session.auth = lambda request: request  # or requests would put a password of ~/.netrc in the place of our headers
     return session
 

@@ -150,6 +150,8 @@ def _plain(value: _Any, level: int = 0) -> object:
         return [_plain(item, level + 1) for item in value.array_value.values]
     if value.kvlist_value is not None:
         return {pair.key: _plain(pair.value, level + 1) for pair in value.kvlist_value.values}
+    if value.int_value is not None and value.int_value >> 63 not in (0, -1):
+        raise DecodeError("not_otlp", "an integer has more than 64 bits")
     simple = (value.string_value, value.bool_value, value.int_value, value.double_value, value.bytes_value)
     return next((one for one in simple if one is not None), "")
 

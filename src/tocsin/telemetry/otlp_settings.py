@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from tocsin.errors import ConfigError
 from tocsin.plain import plain
+from tocsin.suggestion import did_you_mean
 
 _PREFIX = "OTEL_EXPORTER_OTLP_"
 _DEFAULT_ENDPOINT = "http://localhost:4318"
@@ -18,6 +19,17 @@ _MILLISECONDS = (100, 300_000)  # least and most: the Python SDK reads seconds h
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # token, RFC 9110
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?|")
 _OURS = {"connection", "content-encoding", "content-length", "content-type", "transfer-encoding"}
+
+
+# OpenTelemetry specification, "OpenTelemetry Protocol Exporter" and "Metrics Exporter", with what has been deprecated.
+_ITEMS = (
+    "ENDPOINT", "HEADERS", "TIMEOUT", "COMPRESSION", "PROTOCOL", "INSECURE", "CERTIFICATE", "KEY",
+    "CLIENT_CERTIFICATE", "CLIENT_KEY",
+)  # fmt: skip
+_NAMES = {f"{_PREFIX}{signal}{item}" for signal in ("", "TRACES_", "METRICS_", "LOGS_", "SPAN_") for item in _ITEMS} | {
+    f"{_PREFIX}METRICS_TEMPORALITY_PREFERENCE",
+    f"{_PREFIX}METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
+}
 
 
 @dataclass(frozen=True)
@@ -46,14 +58,14 @@ def otlp_settings(environment: Mapping[str, str]) -> OtlpSettings | None:
     specification's, the default of the compression is gzip. Raises ConfigError with all that is wrong; it never shows
     the value of a header.
     """
+    problems = _misspelled(environment)
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip()
     if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or exporter == "none":
         return None
     variables = _Variables(environment)
     endpoint = variables.of("ENDPOINT")
-    if endpoint is None and exporter != "otlp":
+    if endpoint is None and exporter != "otlp" and not problems:
         return None
-    problems: list[str] = []
     if exporter not in ("", "otlp"):
         problems.append(f"OTEL_TRACES_EXPORTER: `{plain(exporter, 100)}` is not known here; set otlp, or none")
     _check_protocol(variables, problems)
@@ -92,6 +104,15 @@ class _Variables:
     def value(self, name: str) -> str | None:
         found = self.of(name)
         return found.value if found else None
+
+
+def _misspelled(environment: Mapping[str, str]) -> list[str]:
+    """Say which variables OpenTelemetry does not know: nothing would be sent, or not as it was meant."""
+    problems = []
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and name not in _NAMES:
+            problems.append(f"{plain(name, 100)}: it is not known{did_you_mean(name, sorted(_NAMES))}")
+    return problems
 
 
 def _check_protocol(variables: _Variables, problems: list[str]) -> None:

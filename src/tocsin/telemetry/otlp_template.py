@@ -43,13 +43,13 @@ class Form(NamedTuple):
     attributes: bytes  # fields of Span, as `attribute` makes them
     numbers: tuple[tuple[str, int], ...]  # (name, bytes of its varints)
     texts: tuple[tuple[str, int], ...]  # (name, length)
-    has_link: bool
+    links: int
     error: str
 
 
 def template_of(form: Form) -> Piece:
     """Return a span as a field of ScopeSpans. Its holes are, in this order: trace id (16 bytes), span id (8), parent's
-    span id (8, where there is one), start and end (8 each, fixed64), numbers, texts, link's trace id and span id.
+    span id (8, where there is one), start and end (8 each, fixed64), numbers, texts, each link's trace and span id.
     """
     is_small = len(form.name) + len(form.attributes) + len(form.error) <= _MAX_REMEMBERED_BYTES
     return _remembered_template(form) if is_small else _template(form)
@@ -78,7 +78,7 @@ def _template(form: Form) -> Piece:
     parent = [message(4, hole(8))] if form.has_parent else []
     numbers = [key_value(_ATTRIBUTE, name, integer_in(3, hole(width))) for name, width in form.numbers]
     texts = [key_value(_ATTRIBUTE, name, message(1, hole(length))) for name, length in form.texts]
-    link = [message(13, message(1, hole(16)), message(2, hole(8)))] if form.has_link else []
+    links = [message(13, message(1, hole(16)), message(2, hole(8)))] * form.links
     status = [message(15, text(2, form.error), integer(3, _STATUS_ERROR))] if form.error else []
     return message(
         _SPAN,
@@ -92,7 +92,7 @@ def _template(form: Form) -> Piece:
         Piece(form.attributes),
         *numbers,
         *texts,
-        *link,
+        *links,
         *status,
         fixed32(16, _flags(form.kind, form.has_parent)),
     )

@@ -62,7 +62,7 @@ class SpanColumns:
     numbers: Mapping[str, Numbers] = field(default_factory=dict)  # attributes, an integer >= 0 each
     texts: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)  # attributes, (n, length) of ASCII
     error: str = ""
-    links: tuple[Ids, Ids] | None = None  # one for each: trace ids (n, 16), span ids (n, 8)
+    links: Sequence[tuple[Ids, Ids]] = ()  # each gives every span one: trace ids (n, 16), span ids (n, 8)
     events: Numbers | None = None  # (n,) of which event each is, by its number among those at hand, ascending
 
     def __len__(self) -> int:
@@ -87,7 +87,7 @@ class SpanColumns:
             kind=self.kind,
             attributes=attributes,
             error=self.error,
-            links=() if self.links is None else ((self.links[0][row].tobytes(), self.links[1][row].tobytes()),),
+            links=tuple((trace_ids[row].tobytes(), span_ids[row].tobytes()) for trace_ids, span_ids in self.links),
         )
 
 

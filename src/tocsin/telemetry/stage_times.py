@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -12,6 +13,7 @@ LINK = "link"  # the stage of a part whose instance is the `traceparent` that a 
 MAX_BYTES = 1 << 10  # of all that stands behind a stamp: more is not ours
 
 _TRACEPARENT_BYTES = 55  # W3C trace context: version, trace id, span id and flags with dashes between
+_MAX_SOURCE_BYTES = 256  # of the part of `produce`: names of processes and hosts are short
 _LENGTH = struct.Struct(">H")
 
 
@@ -29,6 +31,11 @@ class StageTimes(msgspec.Struct, array_like=True, frozen=True, gc=False):
     instance: str = ""  # which of that stage's processes, the same after a restart
     host: str = ""
     version: str = ""
+
+    @property
+    def moments_us(self) -> tuple[int, ...]:
+        """When it began, and the end of each step: microseconds since 1970."""
+        return (self.began_us, *(self.began_us + step_us for step_us in self.steps_us))
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,17 @@ def link(traceparent: bytes) -> bytes:
     return packed(StageTimes(LINK, 0, (), 0, text)) if text.isprintable() else b""
 
 
+@lru_cache(maxsize=1024)  # the records of a batch share it
+def part_of_source(parts: bytes) -> bytes:
+    """Return what `produce` put behind a stamp; b"" where that is not what stands there.
+
+    All else, whoever put it there, would be taken for what the stages that are still to come say of themselves.
+    """
+    found = unpacked(parts)
+    end = _LENGTH.size + _LENGTH.unpack_from(parts)[0] if found else 0
+    return parts[:end] if end <= _MAX_SOURCE_BYTES and found and found[0].stage == "produce" else b""
+
+
 def unpacked(parts: bytes) -> list[StageTimes]:
     """Return the parts in the order of the stages. What cannot be ours ends it: a header may be anybody's."""
     return list(_parts(parts))
@@ -74,5 +92,5 @@ def _parts(parts: bytes) -> Iterator[StageTimes]:
         at = begin + _LENGTH.unpack_from(parts, at)[0]
         try:
             yield _decoder.decode(parts[begin:at])
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return

@@ -7,47 +7,33 @@ Elastic Common Schema for rules and ATT&CK (`rule.*`, `threat.*`), and our own u
 from binascii import hexlify
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tocsin.event import CLASSIFIED_EVENTS, DEAD_LETTERS, RAW_EVENTS
+from tocsin.telemetry.extents import GROUPS, PARENTS, Extent, extents_of
+from tocsin.telemetry.messaging import PROCESS, SEND, messaging_attributes
 from tocsin.telemetry.spans import (
     CONSUMER,
     INTERNAL,
     PRODUCER,
     Ids,
     Numbers,
-    Resource,
     SpanColumns,
     Value,
     hashes_of,
     span_ids,
 )
-from tocsin.telemetry.stage_times import LAST_US, LINK, StageTimes
+from tocsin.telemetry.stage_times import LAST_US, StageTimes
 
-_PARENTS = {
-    "produce_event": "",
-    "consume_event": "produce_event",
-    "normalize_event": "consume_event",
-    "classify_event": "normalize_event",
-    "publish_event": "classify_event",
-    "store_event": "publish_event",
-    "write_csv": "store_event",
-    "write_parquet": "store_event",
-}
 _KINDS = {
     "produce_event": PRODUCER,
     "consume_event": CONSUMER,
     "publish_event": PRODUCER,
     "store_event": CONSUMER,
 }
-_GROUPS = {"consume_event": "classify", "store_event": "store"}
 _ERRING = {"produce": "produce_event", "classify": "normalize_event", "store": "store_event"}
-_OF_CLASSIFY, _OF_WRITE = 4, 3  # steps
 
 
 @dataclass(frozen=True)
@@ -55,7 +41,7 @@ class TracedEvents:
     """What the store knows of n events, or of n dead letters, in columns."""
 
     trace_ids: Ids  # (n, 16): the event ids
-    ingest_us: Numbers  # (n,)
+    ingest_us: Numbers  # (n,); 0: nobody knows
     traces: Sequence[Sequence[StageTimes]]  # the distinct ones
     trace: Numbers  # (n,) index into `traces`
     places: Sequence[tuple[str, int]]  # distinct topic and partition in which the records lay
@@ -91,24 +77,6 @@ class TracedEvents:
         return self.error is not None
 
 
-class _Extent(NamedTuple):
-    """One span of all events that share a trace's times."""
-
-    resource: Resource
-    start_us: int  # 0: when each event was ingested
-    end_us: int
-    records: int  # in the batch
-    parent: str = ""  # "": it is the root
-    behind_us: int = 0  # so much before the end of its parent it began, by another clock
-    links: tuple[bytes, bytes] | None = None  # (trace id, span id)
-    commit: str = ""
-
-    @property
-    def variant(self) -> tuple[object, ...]:
-        """What must be the same of spans that stand together."""
-        return self.resource, self.parent, self.behind_us > 0, self.links, self.commit
-
-
 def spans_of(events: TracedEvents, system: str) -> list[SpanColumns]:
     """Return all spans of the traces of events. `system`: that of the bus, `messaging.system`."""
     return list(_Traces(events, system).spans()) if len(events) else []
@@ -120,10 +88,9 @@ class _Traces:
     def __init__(self, events: TracedEvents, system: str) -> None:
         self._events = events
         self._system = system
-        self._group_prefix = "tocsin-" if system == "kafka" else ""
         used = set(events.trace.tolist())
         self._extents = [
-            _extents(parts, events.are_dead_letters) if index in used else {}
+            extents_of(parts, events.are_dead_letters) if index in used else {}
             for index, parts in enumerate(events.traces)
         ]
         # Texts of one length are a column, so that a group is not cut by each partition.
@@ -142,7 +109,7 @@ class _Traces:
         self._message_ids: Ids = np.frombuffer(hexlify(ids), np.uint8).reshape(-1, 32)
 
     def spans(self) -> Iterator[SpanColumns]:
-        for name in _PARENTS:
+        for name in PARENTS:
             yield from self._of(name)
 
     def _of(self, name: str) -> Iterator[SpanColumns]:
@@ -160,15 +127,17 @@ class _Traces:
             keys.append(events.verdict)
         if events.error is not None:
             keys.append(events.error)
+        columns = _columns(extents)
         for rows in _grouped(keys):
             extent = extents[events.trace[rows[0]]]
             if extent is not None:
-                yield self._group(name, extent, extents, rows)
+                yield self._group(name, extent, columns, rows)
 
-    def _group(self, name: str, first: _Extent, extents: Sequence[_Extent | None], rows: Numbers) -> SpanColumns:
+    def _group(self, name: str, first: Extent, columns: npt.NDArray[np.int64], rows: Numbers) -> SpanColumns:
         events = self._events
-        start_us, end_us, records, behind_us = _columns(extents)[:, events.trace[rows]]
-        start_us = np.where(start_us > 0, start_us, np.minimum(events.ingest_us[rows], LAST_US))
+        start_us, end_us, records, behind_us = columns[:, events.trace[rows]]
+        ingest_us = np.minimum(events.ingest_us[rows], LAST_US)
+        start_us = np.where(start_us > 0, start_us, np.where(ingest_us > 0, ingest_us, end_us))
         numbers = {"tocsin.batch.size": records}
         if first.behind_us > 0:
             numbers["tocsin.clock.disagreement_us"] = behind_us
@@ -192,11 +161,11 @@ class _Traces:
             numbers=numbers,
             texts=texts,
             error=self._error(name, rows[0]),
-            links=first.links and _repeated(first.links, len(rows)),
+            links=[_repeated(first.links, len(rows))] if first.links else (),
             events=rows,
         )
 
-    def _attributes(self, name: str, row: int, extent: _Extent) -> tuple[Mapping[str, Value], bool]:
+    def _attributes(self, name: str, row: int, extent: Extent) -> tuple[Mapping[str, Value], bool]:
         """Return what is the same for all of a group, and whether each has its place in the topic beside."""
         events = self._events
         if name == "classify_event" and events.verdict is not None:
@@ -205,15 +174,8 @@ class _Traces:
             return ({"tocsin.commit": extent.commit} if extent.commit else {}), False
         outputs = DEAD_LETTERS if events.are_dead_letters else CLASSIFIED_EVENTS
         destination = outputs if name in ("publish_event", "store_event") else RAW_EVENTS
-        operation = "send" if _KINDS[name] == PRODUCER else "process"
-        attributes: dict[str, Value] = {
-            "messaging.system": self._system,
-            "messaging.operation.name": operation,
-            "messaging.operation.type": operation,
-            "messaging.destination.name": destination,
-        }
-        if name in _GROUPS:
-            attributes["messaging.consumer.group.name"] = self._group_prefix + _GROUPS[name]
+        operation = SEND if _KINDS[name] == PRODUCER else PROCESS
+        attributes = messaging_attributes(self._system, operation, destination, GROUPS.get(name, ""))
         return attributes, events.places[events.place[row]][0] == destination
 
     def _error(self, name: str, row: int) -> str:
@@ -224,66 +186,7 @@ class _Traces:
         return error if _ERRING.get(stage) == name else ""
 
 
-def _extents(parts: Sequence[StageTimes], are_dead_letters: bool) -> dict[str, _Extent]:
-    """Return the spans of all events that have these parts, by name."""
-    by_stage = {part.stage: part for part in parts}
-    found: dict[str, _Extent] = {}
-    produce, classify = by_stage.get("produce"), by_stage.get("classify")
-    store, write = by_stage.get("store"), by_stage.get("write")
-    if produce:
-        found["produce_event"] = _Extent(_resource(produce), 0, produce.began_us, produce.records)
-    if classify and len(classify.steps_us) == _OF_CLASSIFY:
-        ends_us = [classify.began_us, *(classify.began_us + step_us for step_us in classify.steps_us)]
-        names = ("consume_event", "normalize_event", "classify_event", "publish_event")
-        for name, (start_us, end_us) in zip(names, pairwise(ends_us), strict=True):
-            found[name] = _Extent(_resource(classify), start_us, end_us, classify.records)
-    if store:
-        end_us = store.began_us
-        if write and len(write.steps_us) == _OF_WRITE:
-            segments_us, _, end_us = (write.began_us + step_us for step_us in write.steps_us)
-            written = {"write_csv": segments_us, "write_parquet": write.began_us}
-            for name, start_us in written.items():
-                found[name] = _Extent(_resource(store), start_us, end_us, write.records, commit=write.instance)
-        found["store_event"] = _Extent(_resource(store), store.began_us, end_us, store.records)
-    for name in ("classify_event", "write_csv") if are_dead_letters else ():
-        found.pop(name, None)
-    linked = _linked(by_stage.get(LINK))
-    return {name: _placed(name, extent, found, linked) for name, extent in found.items()}
-
-
-def _resource(times: StageTimes) -> Resource:
-    return _remembered_resource(times.stage, times.instance, times.host, times.version)
-
-
-@lru_cache(maxsize=64)  # of all processes there are hardly more
-def _remembered_resource(stage: str, instance: str, host: str, version: str) -> Resource:
-    return Resource(f"tocsin-{stage}", instance, host, version)
-
-
-def _placed(name: str, extent: _Extent, found: Mapping[str, _Extent], linked: tuple[bytes, bytes] | None) -> _Extent:
-    """Return a span with its parent, the nearest that is there; the root with what it is linked to."""
-    parent = _PARENTS[name]
-    while parent and parent not in found:
-        parent = _PARENTS[parent]
-    if not parent:
-        return extent._replace(links=linked)
-    behind_us = found[parent].end_us - extent.start_us if name in _GROUPS else 0
-    return extent._replace(parent=parent, behind_us=max(0, behind_us))
-
-
-def _linked(part: StageTimes | None) -> tuple[bytes, bytes] | None:
-    """Return the trace and the span that a W3C `traceparent` names; None for what is none."""
-    fields = part.instance.split("-") if part else []
-    if [len(field) for field in fields[1:3]] != [32, 16]:
-        return None
-    try:
-        trace_id, span_id = (bytes.fromhex(field) for field in fields[1:3])
-    except ValueError:
-        return None
-    return (trace_id, span_id) if any(trace_id) and any(span_id) else None
-
-
-def _columns(extents: Sequence[_Extent | None]) -> npt.NDArray[np.int64]:
+def _columns(extents: Sequence[Extent | None]) -> npt.NDArray[np.int64]:
     """Return start, end, records and what it is behind, of each: (4, extents)."""
     rows = [(each.start_us, each.end_us, each.records, each.behind_us) if each else (0, 0, 0, 0) for each in extents]
     return np.array(rows, np.int64).T

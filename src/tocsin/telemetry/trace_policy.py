@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tocsin.telemetry.spans import Ids
+from tocsin.telemetry.steps import SPANS_OF_AN_EVENT
 
 Rows = npt.NDArray[np.bool_]  # (n,)
 
 _RANDOM_BITS = 56  # of a trace id, the rightmost ones: W3C trace context level 2, "random trace id flag"
-_SPANS = 8  # of a trace, at most
 _BURST_SECONDS = 1.0
+_DISORDER_US = 10_000_000  # by so much commits of several writers may come out of turn
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,7 @@ class Sampler:
 
     def __init__(self, policy: TracePolicy) -> None:
         self._policy = policy
-        # An id is sampled whose rightmost 56 bits are this or more: consistent probability sampling of OpenTelemetry.
-        self._least = np.uint64(round((1.0 - policy.ratio) * (1 << _RANDOM_BITS)))
+        self._least = np.uint64(_least(policy.ratio))
         self._room = policy.max_spans * _BURST_SECONDS  # spans that may go now
         self._at_us = 0
 
@@ -50,16 +50,28 @@ class Sampler:
         if self._policy.is_all:
             return np.ones(len(trace_ids), bool), 0
         wanted = have_alert | (_randomness(trace_ids) >= self._least)
+        if self._at_us - stored_us > _DISORDER_US:  # a clock was ahead, and has been set right
+            self._at_us = stored_us
         seconds = max(0, stored_us - self._at_us) / 1e6
         self._at_us = max(self._at_us, stored_us)
         most = self._policy.max_spans * _BURST_SECONDS
         self._room = min(most, self._room + seconds * self._policy.max_spans)
-        room = int(self._room // _SPANS)
+        room = int(self._room // SPANS_OF_AN_EVENT)
         in_order = np.concatenate([np.flatnonzero(have_alert), np.flatnonzero(wanted & ~have_alert)])
         chosen = np.zeros(len(trace_ids), bool)
         chosen[in_order[:room]] = True
-        self._room -= min(room, len(in_order)) * _SPANS
+        self._room -= min(room, len(in_order)) * SPANS_OF_AN_EVENT
         return chosen, max(0, len(in_order) - room)
+
+
+def is_sampled(ratio: float, trace_id: bytes) -> bool:
+    """Return whether a trace is among those, without an alert, that are sent."""
+    return int.from_bytes(trace_id, "big") & ((1 << _RANDOM_BITS) - 1) >= _least(ratio)
+
+
+def _least(ratio: float) -> int:
+    """Return the rightmost 56 bits from which on an id is sampled: consistent probability sampling of OpenTelemetry."""
+    return round((1.0 - ratio) * (1 << _RANDOM_BITS))
 
 
 def _randomness(trace_ids: Ids) -> npt.NDArray[np.uint64]:

@@ -1,7 +1,9 @@
 """The Kafka bus: the topics of a cluster, for processes on any number of machines."""
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from urllib.parse import quote
 
@@ -15,14 +17,18 @@ from tocsin.bus.kafka.group_offsets import GroupOffsets
 from tocsin.bus.kafka.positions import POSITIONS, positions_of
 from tocsin.bus.kafka.reader import Reader
 from tocsin.bus.kafka.settings import KafkaSettings
+from tocsin.bus.kafka.settling import SETTLING_SECONDS
 from tocsin.bus.kafka.topics import ensure_topics
-from tocsin.errors import ConfigError
+from tocsin.errors import ConfigError, DeliveryError, StoppedError
 from tocsin.event import Record
 from tocsin.flow import PartitionLag, TopicSettings
 from tocsin.locks import FileLock
 
+log = logging.getLogger(__name__)
+
 _FOREVER_SECONDS = 100 * 365 * 86_400
 _OWNER_SECONDS = 0.5  # how long a new owner waits for the old one to end
+_OTHERS_SECONDS = 12.0  # by then most of what others' dead processes have left open has ended
 _POSITIONS = TopicSettings(1, _FOREVER_SECONDS, is_compacted=True)
 _PREFIX = "tocsin-"  # of groups and transactional ids, for the cluster may be shared
 
@@ -34,15 +40,24 @@ class KafkaBus:
     """
 
     has_gaps = True
+    own_topics = (POSITIONS,)
 
-    def __init__(self, settings: KafkaSettings, member: str = "", on_rebalance: Callable[[], None] = lambda: None):
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        member: str = "",
+        on_rebalance: Callable[[], None] = lambda: None,
+        writes: Sequence[str] = (),
+    ) -> None:
         """Connect. `member`: the name under which this process reads and writes, the same after it was killed.
 
-        Raises ConfigError where that can never succeed, DeliveryError where nobody answers.
+        `writes`: the topics it writes to. Raises ConfigError where that can never succeed, DeliveryError where nobody
+        answers.
         """
         self._settings = settings
         self._member = _PREFIX + member
         self._on_rebalance = on_rebalance
+        self._writes = writes
         self._client = Client(settings)
         self.id = self._client.cluster_id
         self._group_offsets = GroupOffsets(self._client)
@@ -81,6 +96,11 @@ class KafkaBus:
     def partitions(self, topic: str) -> int:
         return self._client.partitions(topic)
 
+    def copies(self, topic: str) -> int:
+        """Return how many brokers have each partition: of that with the fewest."""
+        described = self._client.ask("describing", self._client.admin.describe_topics(TopicCollection([topic])))
+        return min(len(partition.replicas) for partition in described[topic].partitions)
+
     def ends(self, topic: str) -> dict[int, tuple[int, int]]:
         """Return (first offset kept, offset behind the last record or marker) of each partition."""
         places = self._client.places_of(topic)
@@ -93,23 +113,23 @@ class KafkaBus:
         """Return what commits outputs with the offsets of a group, or with the positions of a source's owner."""
         return KafkaCommitter(self._writer(), owner, lambda: self._consumers.get(group))
 
-    def positions(self, owner: str) -> dict[str, bytes]:
-        """Return the committed position of each input of a source's owner, once every commit is decided."""
-        if self._member != _PREFIX:  # who has no name only looks, and shuts nobody out
-            self._writer()
-        self._client.settle(POSITIONS)
+    def positions(self, owner: str, is_stopped: Callable[[], bool] = lambda: False) -> dict[str, bytes]:
+        """Return the position of each input of a source's owner, as committed before this was asked.
+
+        Every commit that had begun by then is decided first; others' later ones are not waited for. Raises
+        StoppedError, DeliveryError.
+        """
+        ends = self._settled_positions(is_stopped)
         reader = self._read()
-        records = (
-            record for number in range(self.partitions(POSITIONS)) for record in reader.read_all(POSITIONS, number)
-        )
-        return positions_of(owner, records)
+        parts = (reader.read_until(topic, number, end, is_stopped) for (topic, number), end in sorted(ends.items()))
+        return positions_of(owner, chain.from_iterable(parts))
 
     # Reading
 
     def consumer(self, group: str, topics: Sequence[str], settings: ConsumerSettings) -> KafkaConsumer:
         """Return a source that reads what the group gives this member, whatever worker `settings` say it is."""
-        # Decides what a former process left open, before it is asked where the group is.
-        self._writer().let_go_of(_PREFIX + group, self._client.places_of(topics[0])[0])
+        self._writer()  # decides what a former process left open, before it is asked where the group is
+        self._end_hanging_offsets(_PREFIX + group, topics)
         consumer = KafkaConsumer(self._client, _PREFIX + group, self._member, topics, settings, self._on_rebalance)
         self._consumers[group] = consumer
         self._topics_of[group] = topics
@@ -123,7 +143,7 @@ class KafkaBus:
         topics = self._topics_of.get(group) or [
             name for name in self._client.refresh_topics() if not name.startswith("__")
         ]
-        places = list(chain.from_iterable(map(self._client.places_of, topics)))
+        places = self._client.places_of(*topics)
         return self._group_offsets.of(_PREFIX + group, places, is_settled)
 
     def settle(self, topic: str) -> None:
@@ -151,7 +171,7 @@ class KafkaBus:
         """Return the lag of a group by topic and partition."""
         committed = self._client.retried(lambda: self._committed(group, is_settled=False))
         topics = sorted({topic for topic, _ in committed}.union(self._topics_of.get(group, ())))
-        places = list(chain.from_iterable(map(self._client.places_of, topics)))
+        places = self._client.places_of(*topics)
         firsts, ends = self._client.firsts(places), self._client.ends(places)
         now_us = time.time_ns() // 1000
         lags = []
@@ -183,8 +203,34 @@ class KafkaBus:
 
     def _writer(self) -> Transactions:
         if self._transactions is None:
-            self._transactions = Transactions(self._client, self._member)
+            self._transactions = Transactions(self._client, self._member, self._writes, self._group_offsets)
         return self._transactions
+
+    def _end_hanging_offsets(self, group: str, topics: Sequence[str]) -> None:
+        """Take back what this name has open where it should have ended: else nobody is told where the group is."""
+        places = self._client.places_of(*topics)
+        for place in places:  # one by one, as there may never be a moment in which nobody is committing
+            if self._client.retried(partial(self._group_offsets.settled, group, [place], SETTLING_SECONDS)) is None:
+                log.info("Group %s: a commit has not ended; if it was of this name, it is taken back.", group)
+                self._writer().take_back_offsets(group, place)
+                return
+        self._writer().make_good()
+
+    def _settled_positions(self, is_stopped: Callable[[], bool]) -> Mapping[tuple[str, int], int]:
+        """Return where the positions end, as soon as nothing before it is open; who has a name ends its own."""
+        if self._member != _PREFIX:  # who has none only looks, and shuts nobody out
+            self._writer()
+            try:
+                ends = self._client.settle(POSITIONS, is_stopped, _OTHERS_SECONDS)
+            except StoppedError:
+                raise
+            except DeliveryError:
+                log.info("Topic %s: a commit has not ended; if it was of this name, it is taken back.", POSITIONS)
+                self._writer().take_back(POSITIONS)
+            else:
+                self._writer().make_good()
+                return ends
+        return self._client.settle(POSITIONS, is_stopped)
 
     def _read(self) -> Reader:
         if self._reader is None:

@@ -1,22 +1,26 @@
 """The connection that everything else of a Kafka bus asks: is it there, which topics has it, where do they end."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
 from tocsin.bus.kafka.complaints import Complaints, error_of
-from tocsin.bus.kafka.settings import FIXED, KafkaSettings
-from tocsin.errors import ConfigError, DeliveryError, ReopenError
+from tocsin.bus.kafka.settings import KafkaSettings
+from tocsin.errors import ConfigError, DeliveryError, ReopenError, StoppedError
+from tocsin.kafka_names import FIXED
 
-_CONNECT_SECONDS = 15.0
 _ANSWER_SECONDS = 10.0
 _SETTLE_SECONDS = 60.0  # longer than any transaction lasts
 _LOOK_SECONDS = 0.25
 _PAUSE_SECONDS = 0.1
+_AWAY_LOOK_SECONDS = 1.0
+_THERE_SECONDS = 1.0
+_NOW_SECONDS = 2.0
 
 _Answer = TypeVar("_Answer")
 
@@ -35,6 +39,8 @@ class Client:
         self._topics: dict[str, int] = {}
         self.cluster_id = self._connect()
         self.complaints.is_connected = True
+        self.complaints.answered()
+        self._next_look = 0.0
 
     def made(self, kind: Callable[[dict[str, Any]], _Answer], properties: Mapping[str, Any]) -> _Answer:
         """Make a client of confluent-kafka. Raises ConfigError: unknown properties, files that are not there."""
@@ -75,33 +81,91 @@ class Client:
         """Return the offset behind the last record, committed or not yet, by topic and partition."""
         return self._offsets(places, OffsetSpec.latest())
 
-    def settle(self, topic: str) -> None:
-        """Wait until every transaction that has written to a topic up to now has ended. Raises DeliveryError."""
+    def ends_as_of_now(self, places: Sequence[TopicPartition]) -> Callable[[], dict[tuple[str, int], int]]:
+        """Ask for the ends, and return what waits for the answer.
+
+        Where none comes that raises DeliveryError, and has asked anew for the next time.
+        """
+        futures = self._asked_offsets(places, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+
+        def answer() -> dict[tuple[str, int], int]:
+            nonlocal futures
+            try:
+                return self._answered_once(futures, _NOW_SECONDS)
+            except DeliveryError:
+                futures = self._asked_offsets(places, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+                raise
+
+        return answer
+
+    def stable_ends(self, places: Sequence[TopicPartition], seconds: float = 0.0) -> dict[tuple[str, int], int]:
+        """Return the first offset of a transaction that has not ended, or else the end, by topic and partition.
+
+        `seconds`: to wait for the answer, which is then asked for only once.
+        """
+        if not seconds:
+            return self._offsets(places, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+        futures = self._asked_offsets(places, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+        return self._answered_once(futures, seconds)
+
+    def settle(
+        self, topic: str, is_stopped: Callable[[], bool] = lambda: False, seconds: float = _SETTLE_SECONDS
+    ) -> Mapping[tuple[str, int], int]:
+        """Wait until every transaction that has written to a topic up to now has ended.
+
+        Return the end of each partition as it was at first: what is written meanwhile lies behind it. Raises
+        DeliveryError, StoppedError.
+        """
         places = self.places_of(topic)
         ends = self.ends(places)
-        deadline = time.monotonic() + _SETTLE_SECONDS
+        deadline = time.monotonic() + seconds
         while True:
-            settled = self._offsets(places, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+            settled = self.stable_ends(places)
             if all(settled[place] >= end for place, end in ends.items()):
-                return
+                return ends
+            if is_stopped():
+                raise StoppedError(f"`{topic}`: stopped before its transactions had ended")
             if time.monotonic() > deadline:
                 raise DeliveryError(
                     f"Kafka at {self.settings.servers}: a transaction on `{topic}` has not ended after"
-                    f" {_SETTLE_SECONDS:.0f} s; it does by itself, or see kafka-transactions.sh"
+                    f" {seconds:.0f} s; it does by itself, or see kafka-transactions.sh"
                 )
             time.sleep(_PAUSE_SECONDS)
 
-    def places_of(self, topic: str) -> list[TopicPartition]:
-        return [TopicPartition(topic, partition) for partition in range(self.partitions(topic))]
+    def places_of(self, *topics: str) -> list[TopicPartition]:
+        return [TopicPartition(topic, partition) for topic in topics for partition in range(self.partitions(topic))]
 
     # Asking
 
-    def ask(self, doing: str, futures: Mapping[Any, "Future[_Answer]"]) -> dict[Any, _Answer]:
+    def heed_complaints(self) -> None:
+        """Raise ConfigError where no retry would help; look now and then whether Kafka answers again that was away.
+
+        A consumer that reads on where there is nothing new would not notice.
+        """
+        self.complaints.raise_refusal()
+        now = time.monotonic()
+        if not self.complaints.is_away or now < self._next_look:
+            return
+        self._next_look = now + _AWAY_LOOK_SECONDS
+        if self.is_there(_LOOK_SECONDS):
+            self.complaints.answered()
+
+    def is_there(self, seconds: float = _THERE_SECONDS) -> bool:
+        """Whether a broker answers now, within so long."""
+        try:
+            self._admin.list_topics(timeout=seconds)
+        except KafkaException:
+            return False
+        return True
+
+    def ask(
+        self, doing: str, futures: Mapping[Any, "Future[_Answer]"], seconds: float = _ANSWER_SECONDS
+    ) -> dict[Any, _Answer]:
         """Wait for the answers of the admin client. Raises ConfigError or DeliveryError, saying what was being done."""
         answers = {}
         for what, future in futures.items():
             try:
-                answers[what] = future.result(_ANSWER_SECONDS)
+                answers[what] = future.result(seconds)
             except KafkaException as error:
                 self._admin.poll(0)
                 self.complaints.raise_as_ours(error_of(error), doing)
@@ -119,30 +183,43 @@ class Client:
         which: OffsetSpec,
         isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
     ) -> dict[tuple[str, int], int]:
-        wanted = {TopicPartition(place.topic, place.partition): which for place in places}
+        wanted = list(places)
         if not wanted:
             return {}
-        answers = self.retried(
-            lambda: self.ask(
-                "asking for offsets",
-                self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ANSWER_SECONDS),
-            )
-        )
-        return {(place.topic, place.partition): answer.offset for place, answer in answers.items()}
+        asked = partial(self._asked_offsets, wanted, which, isolation)
+        return _by_place(self.retried(lambda: self.ask("asking for offsets", asked())))
+
+    def _asked_offsets(
+        self, places: Sequence[TopicPartition], which: OffsetSpec, isolation: IsolationLevel
+    ) -> "dict[TopicPartition, Future[ListOffsetsResultInfo]]":
+        wanted = {TopicPartition(place.topic, place.partition): which for place in places}
+        return self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ANSWER_SECONDS)
+
+    def _answered_once(
+        self, futures: "Mapping[TopicPartition, Future[ListOffsetsResultInfo]]", seconds: float
+    ) -> dict[tuple[str, int], int]:
+        """Wait for these answers; where none comes, a new client asks the next time, as in `retried`."""
+        try:
+            return _by_place(self.ask("asking for offsets", futures, seconds))
+        except DeliveryError:
+            self._admin = self._new_admin()
+            raise
 
     def retried(self, action: Callable[[], _Answer]) -> _Answer:
         """Return what the action returns: a topic just made, or one whose leader has moved, answers after a while.
 
         A new client asks each time: the old one may ask with what it knows of a leader for ever (librdkafka 2.16).
         """
-        deadline = time.monotonic() + _ANSWER_SECONDS
+        deadline = 0.0  # counted from the first failure, which may have been to wait in vain
         while True:
             try:
                 return action()
             except ReopenError:
                 raise
             except DeliveryError:
-                if time.monotonic() > deadline:
+                now = time.monotonic()
+                deadline = deadline or now + _ANSWER_SECONDS
+                if now > deadline:
                     raise
                 time.sleep(_PAUSE_SECONDS)
                 self._admin = self._new_admin()
@@ -151,7 +228,7 @@ class Client:
         return self.made(AdminClient, self.settings.admin(self.complaints.hear))
 
     def _connect(self) -> str:
-        deadline = time.monotonic() + _CONNECT_SECONDS
+        deadline = time.monotonic() + self.settings.connect_seconds
         while True:
             try:
                 described = self._admin.list_topics(timeout=_LOOK_SECONDS)
@@ -165,7 +242,12 @@ class Client:
                 last = self.complaints.last
                 cause = last or cause
                 raise DeliveryError(
-                    f"Kafka at {self.settings.servers} does not answer: {cause.str()}; is it running, and is"
+                    f"Kafka at {self.settings.servers} does not answer within {self.settings.connect_seconds:.0f} s:"
+                    f" {cause.str()}; is it running, and is"
                     " `security.protocol` the one of its listener?"
                 )
             time.sleep(_LOOK_SECONDS)
+
+
+def _by_place(answers: Mapping[TopicPartition, ListOffsetsResultInfo]) -> dict[tuple[str, int], int]:
+    return {(place.topic, place.partition): answer.offset for place, answer in answers.items()}

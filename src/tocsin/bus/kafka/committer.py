@@ -1,117 +1,129 @@
-"""Commit on Kafka: outputs, offsets of a group and positions of a source in one transaction."""
+"""Commit on Kafka: outputs, offsets of a group and positions of a source in one transaction, seen to be carried out."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from random import randrange
-from typing import Any
+from typing import NoReturn
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
 from tocsin.bus.kafka.consumer import KafkaConsumer
-from tocsin.bus.kafka.patience import within
+from tocsin.bus.kafka.group_offsets import GroupOffsets
 from tocsin.bus.kafka.positions import POSITIONS, position_record
-from tocsin.errors import DeliveryError, ReopenError
-from tocsin.event import Record
+from tocsin.bus.kafka.settling import Acknowledged, wait_for_offsets, wait_for_outputs
+from tocsin.bus.kafka.transactional import TransactionalProducer
+from tocsin.errors import ConfigError, DeliveryError, ReopenError
 from tocsin.failpoints import failpoint
 from tocsin.flow import Batch, Outputs
 
 log = logging.getLogger(__name__)
 
-_INIT_SECONDS = 20.0
-_COMMIT_SECONDS = 5.0  # then a stop is looked for, and the same commit is asked for again
-_GRACE_SECONDS = 1.0  # beyond which a call that should have ended never will
-_ROOM_SECONDS = 0.1  # to wait for room in the client's queue
+_LOOKS = 2  # for a commit, before what is still open is taken to be others'
 
 
 class Transactions:
-    """The producer of one writer, which has the same `transactional.id` after it was killed.
+    """The commits of one writer, one after the other."""
 
-    Opening it ends what a former process of that name left open, and shuts that process out for good.
-    """
-
-    def __init__(self, client: Client, member: str) -> None:
-        """Raises ConfigError, DeliveryError."""
+    def __init__(self, client: Client, member: str, writes: Iterable[str], group_offsets: GroupOffsets) -> None:
+        """Take the place of any former process of that name. Raises ConfigError, DeliveryError."""
         self._client = client
-        self._producer = client.made(Producer, client.settings.producer(member, client.complaints.hear))
+        self._topics = set(writes)  # all that it writes to
+        self._group_offsets = group_offsets
+        self._producer = TransactionalProducer(client, member)
         self._first_turn = randrange(1 << 16)  # of many that start anew, not all begin with the same partition
         self._turns: dict[str, int] = {}
-        self._undecided: Batch | None = None  # asked to commit, and not answered yet
-        try:
-            self._producer.init_transactions(_INIT_SECONDS)
-        except KafkaException as error:
-            self._hear()
-            client.complaints.raise_as_ours(error_of(error), "beginning to write")
+        self._undecided: Batch | None = None  # asked for, and not answered yet
+        self._acknowledged: Acknowledged | None = None  # answered, and not known to be carried out yet
+        self._is_making_sure = False  # of that; asked for, and not answered yet
+        self._held: Mapping[tuple[str, int], int] = {}  # where others' transactions are open
 
     def close(self) -> None:
-        """Let go; what was not committed is aborted by the broker, or by the successor."""
-        with suppress(KafkaException):
-            self._producer.purge()
-            self._producer.flush(1.0)
+        with suppress(KafkaException, ConfigError, DeliveryError):
+            if self._acknowledged is not None and not self._is_making_sure and self._client.is_there():
+                self.settle()
+        self._producer.close()
 
-    def let_go_of(self, group: str, place: TopicPartition) -> None:
-        """End what former processes of this name have left open of a group's offsets, whatever the broker knows of it.
+    # What a former process left
 
-        When a broker dies in the middle, offsets can stay behind of a transaction that is over: nobody is then told
-        where the group is, for ever. A transaction of this writer in that group that is taken back clears them, as its
-        marker is for all that the writer has open there. `place`: any that the group reads.
+    def take_back(self, *topics: str) -> None:
+        """End what hangs of this writer where it writes, in these topics too, as if it had never been.
+
+        Raises ConfigError, DeliveryError.
         """
-        settings = self._client.settings.asker(group, is_settled=True, error_cb=self._client.complaints.hear)
-        nobody = self._client.made(Consumer, settings)  # no member: the broker does not ask for its partitions
+        self._topics.update(topics)
+        self._take_back(lambda: None)
+
+    def take_back_offsets(self, group: str, place: TopicPartition) -> None:
+        """Do so with a group's offsets, too. `place`: any that the group reads. Raises ConfigError, DeliveryError."""
+        self._take_back(lambda: self._producer.touch_offsets(group, place))
+
+    def make_good(self) -> None:
+        """Have committed what else hangs of this writer. Raises ConfigError, DeliveryError."""
+        self._acknowledged = self._as_of_now("", ())
+        self.settle()
+
+    def _take_back(self, touch_offsets: Callable[[], None]) -> None:
+        errors: list[KafkaError] = []
         try:
-            self._producer.begin_transaction()
-            self._send_offsets([TopicPartition(place.topic, place.partition, 0)], nobody.consumer_group_metadata())
+            self._producer.begin()
+            errors = self._producer.touch(self._places())
+            touch_offsets()
+            self._producer.flush()  # only what is written gets a marker
         except KafkaException as raised:
-            log.info("Offsets of group %s: %s", group, self._client.complaints.named(error_of(raised), "letting go"))
-        finally:
-            nobody.close()
-        self._abort()
+            errors.append(error_of(raised))
+        self._abort()  # whatever is not written by now is reported as an error
+        if errors:
+            self._producer.raise_as_ours(errors[0], "taking back what hangs")
+
+    # Committing
 
     def commit(self, outputs: Outputs, batch: Batch, owner: str, consumer: KafkaConsumer | None) -> None:
-        """Raises DeliveryError when it may be tried again, ReopenError when only by a new process or object."""
+        """Raises DeliveryError when it may be tried again, ReopenError when only by a new process or object.
+
+        It begins only when the one before is carried out.
+        """
         failpoint("bus.before_write")
+        is_new = self._undecided is not batch
+        if is_new:
+            self.settle()
         try:
-            if self._undecided is not batch:
-                self._producer.begin_transaction()
+            if is_new:
+                self._producer.begin()
                 self._write(outputs, batch, owner, consumer)
                 self._undecided = batch
             failpoint("bus.before_commit")
-            self._producer.commit_transaction(_COMMIT_SECONDS)
+            self._producer.commit()
         except KafkaException as raised:
-            self._failed(raised)
+            error = error_of(raised)
+            self._producer.hear()
+            if error.txn_requires_abort() or (self._undecided is None and not error.fatal()):
+                self._undo()
+            self._producer.raise_as_ours(error, "committing")
         except ReopenError:
             raise
         except DeliveryError:
-            self._abort()
+            self._undo()
             raise
         self._undecided = None
+        self._acknowledged = self._as_of_now(consumer.group if consumer is not None else "", _offsets_of(batch))
+        self._client.complaints.answered()
         failpoint("bus.after_commit")
 
     def _write(self, outputs: Outputs, batch: Batch, owner: str, consumer: KafkaConsumer | None) -> None:
+        self._topics.update(outputs, [POSITIONS] if batch.positions else [])
         for topic, records in outputs.items():
             keyless = self._turn(topic)
             for record in records:
-                self._produce(topic, record, -1 if record.key else keyless)
+                self._producer.put(topic, record, -1 if record.key else keyless)
         for name, position in batch.positions.items():
-            self._produce(POSITIONS, position_record(owner, name, position), -1)
+            self._producer.put(POSITIONS, position_record(owner, name, position), -1)
         failpoint("bus.after_append")
         if batch.offsets:
             assert consumer is not None, "offsets are those of a consumer of this bus"
-            offsets = [TopicPartition(topic, number, following) for (topic, number), following in batch.offsets.items()]
-            self._send_offsets(offsets, consumer.metadata_of_batch())
-
-    def _send_offsets(self, offsets: list[TopicPartition], metadata: object) -> None:
-        """Where the group's coordinator has moved the client may wait for it for ever, whatever time it was given
-        (github.com/confluentinc/librdkafka/issues/5456). Then it is left to itself: its successor shuts it out."""
-        try:
-            within(
-                _COMMIT_SECONDS + _GRACE_SECONDS,
-                lambda: self._producer.send_offsets_to_transaction(offsets, metadata, _COMMIT_SECONDS),
-            )
-        except TimeoutError:
-            raise ReopenError(f"Kafka at {self._client.settings.servers}: committing: no answer") from None
+            self._producer.send_offsets(_offsets_of(batch), consumer.metadata_of_batch())
 
     def _turn(self, topic: str) -> int:
         """Return the partition for the records of this batch that have no key: together they make larger blocks."""
@@ -119,42 +131,80 @@ class Transactions:
         self._turns[topic] = turn + 1
         return turn % self._client.partitions(topic)
 
-    def _produce(self, topic: str, record: Record, partition: int) -> None:
-        headers: list[Any] = list(record.headers)
-        while True:
-            try:
-                self._producer.produce(
-                    topic,
-                    record.value,
-                    record.key or None,
-                    partition,
-                    timestamp=max(0, record.timestamp_us // 1000),
-                    headers=headers,
-                )
-                return
-            except BufferError:
-                self._producer.poll(_ROOM_SECONDS)
-                self._client.complaints.raise_refusal()
+    def _places(self) -> list[TopicPartition]:
+        return self._client.places_of(*sorted(self._topics))
 
-    def _failed(self, raised: KafkaException) -> None:
-        """Do what an error of the transaction asks for, and raise ours."""
-        error = error_of(raised)
-        self._hear()
-        if error.txn_requires_abort() or (self._undecided is None and not error.fatal()):
-            self._abort()
-        self._client.complaints.raise_as_ours(error, "committing")
+    def _as_of_now(self, group: str, offsets: Sequence[TopicPartition]) -> Acknowledged:
+        places = self._places()
+        return Acknowledged(places, self._client.ends_as_of_now(places), group, offsets)
 
-    def _hear(self) -> None:
-        """Let the client say what it has to complain of."""
-        with suppress(KafkaException):  # after a fatal error it says only that
-            self._producer.poll(0)
+    def _undo(self) -> None:
+        """Abort, and make sure of it: as with a commit, not every marker may be there that was promised."""
+        self._abort()
+        with suppress(ConfigError):  # what was refused is told by who asked for this
+            self.take_back()
 
     def _abort(self) -> None:
         self._undecided = None
+        self._producer.abort()
+
+    # Carrying out
+
+    def settle(self) -> None:
+        """See that the last commit is carried out; else do it. Raises ConfigError, DeliveryError, ReopenError."""
+        for _ in range(_LOOKS):
+            acknowledged = self._acknowledged
+            if acknowledged is None:
+                return
+            if not self._is_making_sure:
+                has_offsets = wait_for_offsets(acknowledged, self._group_offsets)
+                held = wait_for_outputs(acknowledged, self._held, self._client)
+                if has_offsets and not held:
+                    break
+                self._begin_making_sure(acknowledged, has_offsets)
+            self._end_making_sure()
+        else:  # whatever is open there is not ours
+            self._held = held
+        self._acknowledged = None
+
+    def _begin_making_sure(self, acknowledged: Acknowledged, has_offsets: bool) -> None:
+        """Begin another transaction in the same partitions: as it is committed, so is all that hangs there."""
+        where = self._client.settings.servers
+        log.info("Kafka at %s: what was committed is not to be seen yet; it is made sure of.", where)
+        errors: list[KafkaError] = []
         try:
-            self._producer.abort_transaction(_COMMIT_SECONDS)
-        except KafkaException as error:
-            self._client.complaints.raise_as_ours(error_of(error), "taking back what was not committed")
+            self._producer.begin()
+            errors = self._producer.touch(acknowledged.places)
+            if not has_offsets:
+                # Of a place that the group does not read: others may have gone on in those that it does.
+                self._producer.touch_offsets(acknowledged.group, [*acknowledged.places, *acknowledged.offsets][0])
+            self._producer.flush()
+        except KafkaException as raised:
+            errors.append(error_of(raised))
+        if errors:
+            self._raise_as_lost(errors[0])
+        self._is_making_sure = True
+
+    def _end_making_sure(self) -> None:
+        try:
+            self._producer.commit()
+        except KafkaException as raised:
+            error = error_of(raised)
+            if error.code() != KafkaError._TIMED_OUT:
+                self._raise_as_lost(error)
+            self._producer.raise_as_ours(error, "making sure of a commit")
+        self._is_making_sure = False
+
+    def _raise_as_lost(self, error: KafkaError) -> NoReturn:
+        """Leave it to a new writer, which takes back what hangs, unless no retry would help."""
+        try:
+            self._client.complaints.raise_as_ours(error, "making sure of a commit")
+        except DeliveryError as raised:
+            raise ReopenError(str(raised)) from raised
+
+
+def _offsets_of(batch: Batch) -> list[TopicPartition]:
+    return [TopicPartition(topic, number, following) for (topic, number), following in batch.offsets.items()]
 
 
 class KafkaCommitter:
@@ -167,3 +217,6 @@ class KafkaCommitter:
 
     def commit(self, outputs: Outputs, batch: Batch) -> None:
         self._transactions.commit(outputs, batch, self._owner, self._consumer())
+
+    def settle(self) -> None:
+        self._transactions.settle()

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 from confluent_kafka import KafkaError, KafkaException
@@ -10,7 +11,9 @@ from tocsin.errors import ConfigError, DeliveryError, ReopenError
 
 log = logging.getLogger(__name__)
 
-_SAY_SECONDS = 10.0  # the same complaint is not repeated sooner
+_SAY_SECONDS = 10.0  # the same complaint is not repeated sooner,
+_SAY_MORE = 6  # and each further time only after so much longer,
+_SAY_MOST_SECONDS = 300.0  # but no longer than this
 
 _REFUSED = {
     KafkaError._AUTHENTICATION: "check `sasl.username`, `sasl.password` and `sasl.mechanism`",
@@ -35,19 +38,24 @@ _OF_THE_GROUP = {  # the partitions may be somebody else's by now
 }
 
 
+_away_since: dict[str, float] = {}  # by place: of this process, for a bus may be opened anew meanwhile
+
+
 class Complaints:
     """Hears what a client complains of in the background (`error_cb`), and tells it at the next occasion.
 
-    What no retry would mend becomes a ConfigError; what goes away by itself is logged, now and then.
+    What no retry would mend becomes a ConfigError; what goes away by itself is logged, ever more rarely, and when it
+    has gone.
     """
 
-    def __init__(self, where: str) -> None:
-        """`where`: the bus as messages name it."""
+    def __init__(self, where: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`where`: the bus as messages name it. `clock`: seconds."""
         self.where = where
+        self._clock = clock
         self._refusal: KafkaError | None = None
         self.last: KafkaError | None = None
         self.is_connected = False  # before, who connects tells what went wrong
-        self._said: dict[int, float] = {}
+        self._said: dict[int, tuple[float, float]] = {}  # code -> when last, and for how long not again
 
     def hear(self, error: KafkaError) -> None:
         """Take a complaint; called by the client, from within its own calls."""
@@ -55,14 +63,34 @@ class Complaints:
             self._refusal = self._refusal or error
             return
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # follows upon its cause
+            if self.is_connected:
+                _away_since.setdefault(self.where, self._clock())
             return
         self.last = error
-        if not self.is_connected:
+        if self.is_connected:
+            self._say(error)
+
+    def _say(self, error: KafkaError) -> None:
+        now = self._clock()
+        said, pause = self._said.get(error.code(), (now - _SAY_MOST_SECONDS, 0.0))
+        silent = now - said
+        if silent < pause:
             return
-        now = time.monotonic()
-        if now - self._said.get(error.code(), -_SAY_SECONDS) >= _SAY_SECONDS:
-            self._said[error.code()] = now
-            log.warning("Kafka at %s: %s", self.where, error.str())
+        is_new = silent >= pause + _SAY_MOST_SECONDS or not pause
+        self._said[error.code()] = now, _SAY_SECONDS if is_new else min(pause * _SAY_MORE, _SAY_MOST_SECONDS)
+        log.warning("Kafka at %s: %s", self.where, error.str())
+
+    @property
+    def is_away(self) -> bool:
+        """Whether no broker answered when last heard of."""
+        return self.where in _away_since
+
+    def answered(self) -> None:
+        """Kafka has answered: say so where it was away."""
+        since = _away_since.pop(self.where, None)
+        if since is not None:
+            self._said.clear()
+            log.info("Kafka at %s answers again, after %.0f s.", self.where, self._clock() - since)
 
     def raise_refusal(self) -> None:
         """Raise ConfigError where there was a complaint that no retry would mend."""

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
-from tocsin.bus.kafka.reader import record_of
+from tocsin.bus.kafka.reader import is_nothing, record_of
 from tocsin.errors import ConfigError, DeliveryError, ReopenError
 from tocsin.event import Record
 from tocsin.flow import Batch
@@ -42,7 +42,7 @@ class KafkaConsumer:
         on_rebalance: Callable[[], None],
     ) -> None:
         self._client = client
-        self._group = group
+        self.group = group
         self._settings = settings
         self._on_rebalance = on_rebalance
         self._is_incremental = client.settings.is_incremental()
@@ -88,10 +88,10 @@ class KafkaConsumer:
         Raises ReopenError where this member has been shut out since: then it has no name, and nothing would be refused.
         """
         if not self._member_of_batch or self._consumer.memberid() != self._member_of_batch:
-            raise ReopenError(f"group `{self._group}`: this member was shut out of its group; it joins anew")
+            raise ReopenError(f"group `{self.group}`: this member was shut out of its group; it joins anew")
         metadata = self._consumer.consumer_group_metadata()
         if self._consumer.memberid() != self._member_of_batch:
-            raise ReopenError(f"group `{self._group}`: this member was shut out of its group; it joins anew")
+            raise ReopenError(f"group `{self.group}`: this member was shut out of its group; it joins anew")
         return metadata
 
     # Collecting
@@ -132,15 +132,15 @@ class KafkaConsumer:
         try:
             messages: list[Any] = self._consumer.consume(count, seconds)
         except KafkaException as raised:
-            self._client.complaints.raise_as_ours(error_of(raised), f"reading as group `{self._group}`")
-        self._client.complaints.raise_refusal()
+            self._client.complaints.raise_as_ours(error_of(raised), f"reading as group `{self.group}`")
+        self._client.heed_complaints()
         records = []
         for message in messages:
             error = message.error()
-            if error is None:
-                records.append(record_of(message))
-            else:
+            if error is not None:
                 self._take_error(message, error)
+            elif not is_nothing(message):
+                records.append(record_of(message))
         return records
 
     def _take_error(self, message: Any, error: KafkaError) -> None:
@@ -151,9 +151,9 @@ class KafkaConsumer:
             self._problem = self._problem or self._loss(message.topic(), message.partition())
             return
         if error.code() == KafkaError._MAX_POLL_EXCEEDED:
-            self._problem = self._problem or ReopenError(f"group `{self._group}`: {error.str()}")
+            self._problem = self._problem or ReopenError(f"group `{self.group}`: {error.str()}")
             return
-        self._client.complaints.raise_as_ours(error, f"reading as group `{self._group}`")
+        self._client.complaints.raise_as_ours(error, f"reading as group `{self.group}`")
 
     def _kept(self, records: list[Record]) -> list[Record]:
         """Return what was collected before of partitions that have not gone."""
@@ -192,14 +192,14 @@ class KafkaConsumer:
         first, end = self._client.firsts([wanted])[place], self._client.ends([wanted])[place]
         if following > end:
             return ConfigError(
-                f"group `{self._group}`: its position {following} in `{topic}` partition {partition} lies beyond the"
+                f"group `{self.group}`: its position {following} in `{topic}` partition {partition} lies beyond the"
                 f" end {end}: the topic is not the one it was; restore it, or set the group's offsets"
                 f" (kafka-consumer-groups.sh --reset-offsets)"
             )
         return ConfigError(
-            f"group `{self._group}`: {first - following} records of `{topic}` partition {partition} are gone before"
+            f"group `{self.group}`: {first - following} records of `{topic}` partition {partition} are gone before"
             f" they were read (offsets {following} to {first - 1}): the topic's retention removed them; to go on"
-            f" behind them: kafka-consumer-groups.sh --group {self._group} --topic {topic}:{partition} --reset-offsets"
+            f" behind them: kafka-consumer-groups.sh --group {self.group} --topic {topic}:{partition} --reset-offsets"
             " --to-earliest --execute"
         )
 
@@ -228,7 +228,7 @@ class KafkaConsumer:
             return
         self.places |= {(start.topic, start.partition) for start in starts}
         if starts:
-            log.info("Group %s: partitions come: %s.", self._group, _named(starts))
+            log.info("Group %s: partitions come: %s.", self.group, _named(starts))
 
     def _revoked(self, consumer: Consumer, places: list[TopicPartition]) -> None:
         """Give partitions back, or learn that they are lost."""
@@ -248,7 +248,7 @@ class KafkaConsumer:
             self._problem = ReopenError(self._client.complaints.named(error_of(error), "giving partitions back"))
             return
         if places:
-            log.info("Group %s: partitions go: %s.", self._group, _named(places))
+            log.info("Group %s: partitions go: %s.", self.group, _named(places))
 
 
 def _named(places: list[TopicPartition]) -> str:

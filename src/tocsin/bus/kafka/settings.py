@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-_SILENT = logging.getLogger("librdkafka")
-_SILENT.addHandler(logging.NullHandler())
-_SILENT.propagate = False
+SILENT = logging.getLogger("librdkafka")
+SILENT.addHandler(logging.NullHandler())
+SILENT.propagate = False
 
 MAX_MESSAGE_BYTES = 5 << 20  # output topics allow 4 MiB of value; key and headers come on top
 
@@ -22,23 +22,9 @@ _STRATEGY = "roundrobin"
 _TRANSACTION_MS = 10_000
 _FETCH_WAIT_MS = 100
 _READER_FETCH_WAIT_MS = 10  # so long until the end of a topic is known to be the end
+_ASKER_BACKOFF_MS = 10  # a commit is settled some milliseconds after it was acknowledged
 _QUEUED_KILOBYTES = 65_536  # of a consumer, read ahead
 _CLASSIC_ONLY = ("session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy", "group.instance.id")
-
-# What a user must not set, because what is promised rests on it.
-FIXED = {
-    "bootstrap.servers": "it is the place in --bus kafka://HOST:PORT",
-    "enable.auto.commit": "offsets are committed with what became of the records",
-    "enable.auto.offset.store": "offsets are committed with what became of the records",
-    "enable.idempotence": "without it a retry writes records twice",
-    "enable.partition.eof": "lag is told by it",
-    "auto.offset.reset": "a position that is gone is an error that counts the loss",
-    "isolation.level": "records of a transaction that was not committed must not be read",
-    "transactional.id": "it is made of the data directory's id and the stage",
-    "group.id": "it is the name of the stage",
-    "group.instance.id": "it is made of the data directory's id and the stage",
-    "partition.assignment.strategy": "with others a partition may be left to nobody; group.protocol may be set",
-}
 
 
 @dataclass(frozen=True)
@@ -49,6 +35,7 @@ class KafkaSettings:
     folder: Path  # of locks and of this installation's id
     properties: Mapping[str, str] = field(default_factory=dict)  # any of librdkafka's
     replication: int = -1  # of topics that are made; -1: as the broker's default says
+    connect_seconds: float = 15.0  # how long to wait for a first answer
 
     def admin(self, error_cb: Callable[[Any], None]) -> dict[str, Any]:
         return {**self._common(error_cb), **self._of_user(("fetch.", "queued."))}
@@ -91,6 +78,7 @@ class KafkaSettings:
         """Return the settings of one that asks where a group is, and reads nothing."""
         return {
             **self._common(error_cb),
+            "retry.backoff.ms": _ASKER_BACKOFF_MS,
             **self._of_user(("fetch.", "group.", "queued.")),
             "group.id": group,
             **_READING,
@@ -110,6 +98,10 @@ class KafkaSettings:
             "transactional.id": member,
         }
 
+    def transaction_seconds(self) -> float:
+        """Return how long a transaction may take before the broker takes it back."""
+        return int(self.properties.get("transaction.timeout.ms", _TRANSACTION_MS)) / 1000
+
     def is_incremental(self) -> bool:
         """Whether partitions come and go one by one, rather than all at each rebalance."""
         return self.properties.get("group.protocol") == "consumer"
@@ -119,7 +111,7 @@ class KafkaSettings:
             "bootstrap.servers": self.servers,
             "client.id": "tocsin",
             "log_level": 0,  # what goes wrong is told once, in our words,
-            "logger": _SILENT,  # and what is fatal not in others' beside them
+            "logger": SILENT,  # and what is fatal not in others' beside them
             "error_cb": error_cb,
             "socket.keepalive.enable": True,
             "reconnect.backoff.max.ms": 2_000,

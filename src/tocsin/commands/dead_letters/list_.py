@@ -55,10 +55,11 @@ def _print_json(rows: Iterable[_Row]) -> None:
     import orjson
 
     out = sys.stdout.buffer
-    out.write(b"[")
-    for number, row in enumerate(rows):
-        out.write((b"," if number else b"") + b"\n" + plain_json(orjson.dumps(row)))
-    out.write(b"\n]\n")
+    before = b"["  # only once there is something: what goes wrong before shows itself as an error alone
+    for row in rows:
+        out.write(before + b"\n" + plain_json(orjson.dumps(row)))
+        before = b","
+    out.write((b"" if before == b"," else before) + b"\n]\n")
 
 
 def _print_table(rows: Collection[_Row]) -> None:

@@ -5,11 +5,12 @@ same transaction, so a replay that was stopped goes on where it was. Nothing is 
 
 import argparse
 import sys
+from collections.abc import Mapping
 
 from tocsin.commands.dead_letters.selecting import add_selection, count, selection_of
 from tocsin.commands.options import config_of
 from tocsin.errors import ConfigError
-from tocsin.plain import counted
+from tocsin.plain import counted, plain
 
 HELP = "put them back on the topic they came from"
 EXAMPLES = """\
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(parsed: argparse.Namespace) -> int:
     config, selection = config_of(parsed), selection_of(parsed)
-    from tocsin.pipeline.dead_letters import can_be_put_back, dead_letters, replay
+    from tocsin.pipeline.dead_letters import can_be_put_back, dead_letters, reasons, replay
 
     chosen: list[str] = []
     cut = before = 0
@@ -46,6 +47,8 @@ def main(parsed: argparse.Namespace) -> int:
         print(f"Left out: {counted(before, 'record')} put back before (--again puts them back all the same).")
     chosen = chosen[: parsed.limit]
     if not chosen:
+        if selection.reason and not cut and not before:
+            _refuse_unknown(selection.reason, reasons(config))
         print("There is nothing to put back.")
         return 0
     if not parsed.yes and not _is_agreed(len(chosen)):
@@ -54,6 +57,13 @@ def main(parsed: argparse.Namespace) -> int:
     replayed = replay(config, frozenset(chosen), parsed.again)  # these alone, whatever came meanwhile
     print(f"Put back: {counted(replayed, 'record')}.")
     return 0
+
+
+def _refuse_unknown(reason: str, there: Mapping[str, int]) -> None:
+    """Raise ConfigError where there are dead letters and none has this reason: it may be misspelt."""
+    if there and reason not in there:
+        names = ", ".join(f"{plain(name) or 'no reason'} {number:,}" for name, number in there.items())
+        raise ConfigError(f"--reason: no dead letter has the reason `{reason}`; there are: {names}")
 
 
 def _is_agreed(records: int) -> bool:

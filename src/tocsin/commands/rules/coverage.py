@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tocsin.commands.options import add_preparation, add_reading, add_tuning, config_of, new_file, path
-from tocsin.plain import plain, plain_json
+from tocsin.plain import plain, print_json
 from tocsin.verdict import LEVELS
 
 if TYPE_CHECKING:
@@ -76,8 +76,6 @@ def _show(found: "Coverage") -> None:
 
 
 def _print_json(found: "Coverage") -> None:
-    import orjson
-
     from tocsin.rules.coverage import levels_by_tactic, techniques_by_tactic
 
     techniques = techniques_by_tactic(found.rules)
@@ -99,4 +97,4 @@ def _print_json(found: "Coverage") -> None:
             for one in found.starved
         ],
     }
-    print(plain_json(orjson.dumps(content, option=orjson.OPT_INDENT_2)).decode())
+    print_json(content)

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from tocsin.commands.options import add_preparation, add_tuning, config_of, path
-from tocsin.plain import counted, plain, plain_json
+from tocsin.plain import counted, plain, print_json
 
 HELP = "list the rules of a folder, or the built-in pack"
 EXAMPLES = """\
@@ -30,8 +30,6 @@ def main(parsed: argparse.Namespace) -> int:
     for complaint in rule_set.complaints:
         print(plain(complaint), file=sys.stderr)
     if parsed.json:
-        import orjson
-
         objects = [
             {
                 "id": rule.id,
@@ -46,7 +44,7 @@ def main(parsed: argparse.Namespace) -> int:
             }
             for rule in rule_set.rules
         ]
-        print(plain_json(orjson.dumps(objects, option=orjson.OPT_INDENT_2)).decode())
+        print_json(objects)
         return 0
     for rule in rule_set.rules:
         kind = "baseline" if rule.is_baseline else rule.level
