@@ -11,6 +11,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.command import kill_what_runs
 from tests.kafka.broker import Cluster
 from tests.scheduling import pytest_collection_modifyitems, pytest_xdist_make_scheduler
 
@@ -66,6 +67,12 @@ def start() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs_on() -> Iterator[None]:
+    yield
+    kill_what_runs()
 
 
 @pytest.fixture(scope="session")

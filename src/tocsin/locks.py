@@ -53,6 +53,14 @@ class FileLock:
             os.close(self._handle)
             self._handle = -1
 
+    def __enter__(self) -> "FileLock":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
 
 class WriteTurn:
     """A turn at writing: nobody polls, and nobody starves beside a busy writer.

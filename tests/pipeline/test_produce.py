@@ -1,9 +1,16 @@
 """Produce says what it did, and what of it there will be to look at."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.command import tocsin
+
+from tocsin.bus.embedded import EmbeddedBus
+from tocsin.config import load_config
+from tocsin.errors import ReopenError
+from tocsin.pipeline.produce import Reading, produce
+from tocsin.telemetry.meter import StageMeter
 
 
 def test_produce_writes_the_labels_of_its_attacks_and_names_those_that_had_not_begun(tmp_path: Path) -> None:
@@ -60,3 +67,22 @@ def test_a_folder_without_logs_is_said_and_one_whose_logs_were_read_before_is_no
     first, again = (tocsin("produce", "--input", "logs", cwd=tmp_path).stdout.splitlines() for _ in range(2))
     assert first[:2] == ["produce: 1 record put on the bus.", "produce: 1 file read"]
     assert again[1:3] == ["produce: 0 files read", "produce: 1 file had been read before"]
+
+
+def test_a_bus_that_is_lost_as_it_is_asked_where_inputs_were_left_is_opened_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jsonl").write_text('{"EventID": 1}\n')
+    config = load_config({"data": str(tmp_path / "data")}, {})
+    meter = StageMeter(config.figures_folder, "produce")
+    positions = EmbeddedBus.positions
+    lost = [ReopenError("the coordinator has moved")]
+
+    def lose_once(bus: EmbeddedBus, *arguments: Any) -> dict[str, bytes]:
+        if lost:
+            raise lost.pop()
+        return positions(bus, *arguments)
+
+    monkeypatch.setattr(EmbeddedBus, "positions", lose_once)
+    produce(config, Reading(inputs=(tmp_path / "a.jsonl",)), lambda: False, meter)
+    assert meter.figures.records == 1

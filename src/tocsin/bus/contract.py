@@ -1,6 +1,7 @@
 """What both buses give: topics, groups, commits."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from tocsin.bus.consumer import ConsumerSettings
@@ -8,8 +9,8 @@ from tocsin.event import Record
 from tocsin.flow import Committer, PartitionLag, Source, TopicPartition, TopicSettings
 
 
-class Ownership(Protocol):
-    """Held by the one owner of something; ends with the process at the latest."""
+class Ownership(AbstractContextManager[object], Protocol):
+    """Held by the one owner of something; ends with the block, and with the process at the latest."""
 
     def release(self) -> None: ...
 

@@ -98,8 +98,7 @@ def replay(config: Config, addresses: Collection[str], is_again: bool) -> int:
     does not put the same ones twice. Those that cannot be put back, or were already, are left out.
     """
     replayed = 0
-    with closing(open_bus(config, _OWNER, _TARGETS)) as bus:
-        owner = bus.own(_OWNER)
+    with closing(open_bus(config, _OWNER, _TARGETS)) as bus, bus.own(_OWNER):
         committer = bus.committer(owner=_OWNER)
         # Asked only now, when nobody else can put any back any more.
         chosen = (found for found in _found(bus, addresses) if is_replayable(found, is_again))
@@ -109,7 +108,6 @@ def replay(config: Config, addresses: Collection[str], is_again: bool) -> int:
             outputs = {topic: [_put_back(each) for each in part if each.target == topic] for topic in _TARGETS}
             committer.commit(outputs, Batch(positions={_position_name(origin, each.address): now for each in part}))
             replayed += len(part)
-        owner.release()
     return replayed
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -81,19 +82,17 @@ class _Production:
 
 def _produce(production: _Production) -> None:
     config, reading, is_stopped = production.config, production.reading, production.is_stopped
-    bus = open_bus(config, f"produce-{production.name}", SIMULATED if reading.is_simulated else PRODUCED)
-    owner = bus.own(_OWNER)
-    source, notes = _source(config, reading, bus.positions(production.name, is_stopped))
-    try:
-        production.pump(source, bus, is_stopped)
-        if reading.is_simulated:
-            keep_labels(bus, config)
-    finally:
-        source.close()
-        # Of this opening of the bus, as it reads on from where the last one was.
-        production.meter.figures.notes = notes()
-        owner.release()
-        bus.close()
+    topics = SIMULATED if reading.is_simulated else PRODUCED
+    with closing(open_bus(config, f"produce-{production.name}", topics)) as bus, bus.own(_OWNER):
+        source, notes = _source(config, reading, bus.positions(production.name, is_stopped))
+        try:
+            production.pump(source, bus, is_stopped)
+            if reading.is_simulated:
+                keep_labels(bus, config)
+        finally:
+            source.close()
+            # Of this opening of the bus, as it reads on from where the last one was.
+            production.meter.figures.notes = notes()
 
 
 def _produce_stream(production: _Production) -> None:
@@ -114,13 +113,10 @@ def _produce_stream(production: _Production) -> None:
         log.warning("Kafka is away; standard input is kept in the spool meanwhile: %s", error)
 
     def once() -> None:
-        bus = open_bus(config, f"produce-{production.name}", PRODUCED)
-        source = SpoolSource(folder, bus.positions(production.name, is_over), stream.is_over)
-        try:
-            production.pump(source, bus, is_over)
-        finally:
-            source.close()
-            bus.close()
+        with closing(open_bus(config, f"produce-{production.name}", PRODUCED)) as bus:
+            positions = bus.positions(production.name, is_over)
+            with closing(SpoolSource(folder, positions, stream.is_over)) as source:
+                production.pump(source, bus, is_over)
 
     try:
         stream.start()

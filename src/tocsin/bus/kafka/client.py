@@ -187,7 +187,7 @@ class Client:
         if not wanted:
             return {}
         asked = partial(self._asked_offsets, wanted, which, isolation)
-        return _by_place(self.retried(lambda: self.ask("asking for offsets", asked())))
+        return self.retried(lambda: self._answered(asked(), _ANSWER_SECONDS))
 
     def _asked_offsets(
         self, places: Sequence[TopicPartition], which: OffsetSpec, isolation: IsolationLevel
@@ -195,12 +195,24 @@ class Client:
         wanted = {TopicPartition(place.topic, place.partition): which for place in places}
         return self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ANSWER_SECONDS)
 
+    def _answered(
+        self, futures: "Mapping[TopicPartition, Future[ListOffsetsResultInfo]]", seconds: float
+    ) -> dict[tuple[str, int], int]:
+        """Wait for these answers. Raises DeliveryError, too, where one is no offset: its leader has just gone."""
+        answers = self.ask("asking for offsets", futures, seconds)
+        for place, answer in answers.items():
+            if answer.offset < 0:
+                raise DeliveryError(
+                    f"Kafka at {self.settings.servers}: `{place.topic}` partition {place.partition}: no offset yet"
+                )
+        return {(place.topic, place.partition): answer.offset for place, answer in answers.items()}
+
     def _answered_once(
         self, futures: "Mapping[TopicPartition, Future[ListOffsetsResultInfo]]", seconds: float
     ) -> dict[tuple[str, int], int]:
         """Wait for these answers; where none comes, a new client asks the next time, as in `retried`."""
         try:
-            return _by_place(self.ask("asking for offsets", futures, seconds))
+            return self._answered(futures, seconds)
         except DeliveryError:
             self._admin = self._new_admin()
             raise
@@ -247,7 +259,3 @@ class Client:
                     " `security.protocol` the one of its listener?"
                 )
             time.sleep(_LOOK_SECONDS)
-
-
-def _by_place(answers: Mapping[TopicPartition, ListOffsetsResultInfo]) -> dict[tuple[str, int], int]:
-    return {(place.topic, place.partition): answer.offset for place, answer in answers.items()}
