@@ -1,8 +1,9 @@
 """Commit on Kafka: outputs, offsets of a group and positions of a source in one transaction, seen to be carried out."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from random import randrange
 from typing import NoReturn
 
@@ -21,7 +22,7 @@ from tocsin.flow import Batch, Outputs
 
 log = logging.getLogger(__name__)
 
-_LOOKS = 2  # for a commit, before what is still open is taken to be others'
+_LOOKS = 2  # for what was acknowledged, before what is still open is taken to be others'
 
 
 class Transactions:
@@ -37,7 +38,7 @@ class Transactions:
         self._turns: dict[str, int] = {}
         self._undecided: Batch | None = None  # asked for, and not answered yet
         self._acknowledged: Acknowledged | None = None  # answered, and not known to be carried out yet
-        self._is_making_sure = False  # of that; asked for, and not answered yet
+        self._is_making_sure = False  # of that commit; asked for, and not answered yet
         self._held: Mapping[tuple[str, int], int] = {}  # where others' transactions are open
 
     def close(self) -> None:
@@ -54,29 +55,17 @@ class Transactions:
         Raises ConfigError, DeliveryError.
         """
         self._topics.update(topics)
-        self._take_back(lambda: None)
+        self._take_back(self._as_of_now(is_commit=False), has_offsets=True)
 
     def take_back_offsets(self, group: str, place: TopicPartition) -> None:
         """Do so with a group's offsets, too. `place`: any that the group reads. Raises ConfigError, DeliveryError."""
-        self._take_back(lambda: self._producer.touch_offsets(group, place))
+        hanging = replace(self._as_of_now(is_commit=False), group=group, offsets=[place])
+        self._take_back(hanging, has_offsets=False)
 
     def make_good(self) -> None:
         """Have committed what else hangs of this writer. Raises ConfigError, DeliveryError."""
-        self._acknowledged = self._as_of_now("", ())
+        self._acknowledged = self._acknowledged or self._as_of_now(is_commit=True)
         self.settle()
-
-    def _take_back(self, touch_offsets: Callable[[], None]) -> None:
-        errors: list[KafkaError] = []
-        try:
-            self._producer.begin()
-            errors = self._producer.touch(self._places())
-            touch_offsets()
-            self._producer.flush()  # only what is written gets a marker
-        except KafkaException as raised:
-            errors.append(error_of(raised))
-        self._abort()  # whatever is not written by now is reported as an error
-        if errors:
-            self._producer.raise_as_ours(errors[0], "taking back what hangs")
 
     # Committing
 
@@ -100,15 +89,15 @@ class Transactions:
             error = error_of(raised)
             self._producer.hear()
             if error.txn_requires_abort() or (self._undecided is None and not error.fatal()):
-                self._undo()
+                self._undo(batch, consumer)
             self._producer.raise_as_ours(error, "committing")
         except ReopenError:
             raise
         except DeliveryError:
-            self._undo()
+            self._undo(batch, consumer)
             raise
         self._undecided = None
-        self._acknowledged = self._as_of_now(consumer.group if consumer is not None else "", _offsets_of(batch))
+        self._acknowledged = self._as_of_now(True, batch, consumer)
         self._client.complaints.answered()
         failpoint("bus.after_commit")
 
@@ -134,15 +123,17 @@ class Transactions:
     def _places(self) -> list[TopicPartition]:
         return self._client.places_of(*sorted(self._topics))
 
-    def _as_of_now(self, group: str, offsets: Sequence[TopicPartition]) -> Acknowledged:
+    def _as_of_now(
+        self, is_commit: bool, batch: Batch | None = None, consumer: KafkaConsumer | None = None
+    ) -> Acknowledged:
+        group = consumer.group if consumer is not None else ""
+        offsets = _offsets_of(batch) if batch is not None else ()
         places = self._places()
-        return Acknowledged(places, self._client.ends_as_of_now(places), group, offsets)
+        return Acknowledged(is_commit, places, self._client.ends_as_of_now(places), group, offsets)
 
-    def _undo(self) -> None:
-        """Abort, and make sure of it: as with a commit, not every marker may be there that was promised."""
+    def _undo(self, batch: Batch, consumer: KafkaConsumer | None) -> None:
         self._abort()
-        with suppress(ConfigError):  # what was refused is told by who asked for this
-            self.take_back()
+        self._acknowledged = self._as_of_now(False, batch, consumer)
 
     def _abort(self) -> None:
         self._undecided = None
@@ -151,7 +142,10 @@ class Transactions:
     # Carrying out
 
     def settle(self) -> None:
-        """See that the last commit is carried out; else do it. Raises ConfigError, DeliveryError, ReopenError."""
+        """See that the last commit or abort is carried out; else do it.
+
+        Raises ConfigError, DeliveryError, ReopenError.
+        """
         for _ in range(_LOOKS):
             acknowledged = self._acknowledged
             if acknowledged is None:
@@ -161,16 +155,38 @@ class Transactions:
                 held = wait_for_outputs(acknowledged, self._held, self._client)
                 if has_offsets and not held:
                     break
+                what = "committed" if acknowledged.is_commit else "taken back"
+                where = self._client.settings.servers
+                log.info("Kafka at %s: what was %s is not to be seen yet; it is made sure of.", where, what)
+                if not acknowledged.is_commit:
+                    self._take_back(acknowledged, has_offsets)
+                    continue
                 self._begin_making_sure(acknowledged, has_offsets)
             self._end_making_sure()
         else:  # whatever is open there is not ours
             self._held = held
         self._acknowledged = None
 
+    def _take_back(self, hanging: Acknowledged, has_offsets: bool) -> None:
+        """Abort another transaction in the same partitions, and so all that hangs there."""
+        errors = self._touch(hanging, has_offsets)
+        self._abort()  # whatever is not written by now is reported as an error
+        self._acknowledged = replace(hanging, ends=self._client.ends_as_of_now(hanging.places))
+        if errors:
+            self._producer.raise_as_ours(errors[0], "taking back what hangs")
+
     def _begin_making_sure(self, acknowledged: Acknowledged, has_offsets: bool) -> None:
         """Begin another transaction in the same partitions: as it is committed, so is all that hangs there."""
-        where = self._client.settings.servers
-        log.info("Kafka at %s: what was committed is not to be seen yet; it is made sure of.", where)
+        errors = self._touch(acknowledged, has_offsets)
+        if errors:
+            self._raise_as_lost(errors[0])
+        self._is_making_sure = True
+
+    def _touch(self, acknowledged: Acknowledged, has_offsets: bool) -> list[KafkaError]:
+        """Begin a transaction that writes to each of the places, and to the group's offsets where they hang.
+
+        Return a list that takes what could not be written, by the time the transaction ends.
+        """
         errors: list[KafkaError] = []
         try:
             self._producer.begin()
@@ -178,12 +194,10 @@ class Transactions:
             if not has_offsets:
                 # Of a place that the group does not read: others may have gone on in those that it does.
                 self._producer.touch_offsets(acknowledged.group, [*acknowledged.places, *acknowledged.offsets][0])
-            self._producer.flush()
+            self._producer.flush()  # only what is written gets a marker
         except KafkaException as raised:
             errors.append(error_of(raised))
-        if errors:
-            self._raise_as_lost(errors[0])
-        self._is_making_sure = True
+        return errors
 
     def _end_making_sure(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Wait until a commit was carried out that the broker has acknowledged.
+"""Wait until the end of a transaction was carried out, commit or abort, that the broker has acknowledged.
 
 A transaction's coordinator answers as soon as its decision is written, and only then has markers written, one to each
 partition of the transaction. A partition that has no leader at that moment, as its last broker was taken for dead, it
@@ -27,8 +27,9 @@ _Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """A commit that the broker has acknowledged: what it has set, and where its writer writes."""
+    """A commit or abort that the broker has acknowledged: what it has set or not, and where its writer writes."""
 
+    is_commit: bool
     places: Sequence[TopicPartition]
     ends: Callable[[], Mapping[_Place, int]]  # of the places, as they were when it was acknowledged
     group: str = ""  # whose offsets are in it
@@ -45,7 +46,8 @@ def wait_for_offsets(acknowledged: Acknowledged, group_offsets: GroupOffsets) ->
     found = group_offsets.settled(acknowledged.group, list(acknowledged.offsets), SETTLING_SECONDS)
     if found is None:
         return False
-    if any(found.get((each.topic, each.partition), -1) < each.offset for each in acknowledged.offsets):
+    is_before = any(found.get((each.topic, each.partition), -1) < each.offset for each in acknowledged.offsets)
+    if acknowledged.is_commit and is_before:
         raise ReopenError(f"group `{acknowledged.group}` is before where it was set by a commit")
     return True
 
