@@ -371,6 +371,32 @@ def test_a_broker_that_pauses_while_much_is_read_holds_nobody_up_who_has_read_so
     assert [record.value[:5] for record in first + rest] == [b"%d" % number for number in range(10_000, 14_000)]
 
 
+def test_a_partition_of_which_nothing_comes_though_it_holds_more_is_asked_for_anew(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.bus.kafka.consumer._LOOK_SECONDS", 0.5)
+    records = [Record(b"%d" % number, b"%d" % number) for number in range(40)]
+    bus = connect("reader")
+    committer = bus.committer(owner="test")
+    committer.commit({"raw": records}, Batch())
+    with closing(bus.consumer("group", ["raw"], ConsumerSettings(idle_seconds=0.2))) as consumer:
+        seen = 0
+
+        def is_read(count: int) -> bool:
+            nonlocal seen
+            batch = consumer.read()
+            seen += len(batch.records) if batch else 0
+            return seen == count
+
+        until(lambda: is_read(40))
+        began = time.monotonic()
+        until(lambda: is_read(40) and time.monotonic() - began > 2)  # nothing more is there, and nothing is missed
+        consumer._consumer.pause([TopicPartition("raw", 2)])  # as where the client has lost its leader
+        committer.commit({"raw": records}, Batch())
+        with pytest.raises(ReopenError, match="`raw` partition 2 holds more than was read of it, and nothing came"):
+            until(lambda: is_read(80))
+
+
 def test_who_asks_where_topics_end_outlasts_a_pause_as_long_as_one_wait(connect: Connect, kafka: Cluster) -> None:
     bus = connect("asks")
     _append(bus, "out", b"1")

@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
+from tocsin.bus.kafka.patience import within
 from tocsin.bus.kafka.reader import is_nothing, record_of
 from tocsin.errors import ConfigError, DeliveryError, ReopenError
 from tocsin.event import Record
@@ -20,6 +21,9 @@ log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 10.0
 _AT_ONCE = 500
+_LOOK_SECONDS = 15.0  # between looks whether a partition holds what does not come
+_LOOK_ANSWER_SECONDS = 1.0
+_CLOSE_SECONDS = 15.0  # longer than a session, which closing may wait for
 _RECORD_BYTES = 64 << 10  # taken to be larger than most, so that a batch does not grow far beyond its limit
 
 _Place = tuple[str, int]
@@ -53,6 +57,9 @@ class KafkaConsumer:
         self._member_of_batch = ""
         self._waited = 0.0  # seconds of this read in which there was nothing to take
         self._arrivals: list[tuple[int, int]] = []  # of this read: how many records came, and when
+        self._next_look = time.monotonic() + _LOOK_SECONDS
+        self._seen_since = 0  # records, since that look
+        self._behind: dict[_Place, int] = {}  # at that look: where there was more, and what was next
         self.places: frozenset[_Place] = frozenset()  # replaced, never changed: another thread may look
         for topic in topics:
             client.partitions(topic)
@@ -75,12 +82,20 @@ class KafkaConsumer:
             end = self._ends.pop(place, None)
             if end is not None and end > self._positions.get(place, -1):
                 self._positions[place] = offsets[place] = end
+        self._seen_since += len(records)
+        self._raise_stall()
         self._member_of_batch = self._consumer.memberid() or ""
         return Batch(records, offsets=offsets, waited_seconds=self._waited, arrivals=tuple(self._arrivals))
 
     def close(self) -> None:
-        """Leave. A member with a name keeps its partitions for its successor until its session ends."""
-        self._consumer.close()
+        """Leave. A member with a name keeps its partitions for its successor until its session ends.
+
+        Where a broker has gone the client may wait for ever (github.com/confluentinc/librdkafka/issues/4519).
+        """
+        try:
+            within(_CLOSE_SECONDS, self._consumer.close)
+        except TimeoutError:
+            log.warning("Group %s: the client does not end; it is left to itself.", self.group)
 
     def metadata_of_batch(self) -> object:
         """Return what lets the broker refuse the offsets of the last batch where its partitions are others' by now.
@@ -182,6 +197,33 @@ class KafkaConsumer:
         problem, self._problem = self._problem, None
         if problem is not None:
             raise problem
+
+    def _raise_stall(self) -> None:
+        """Look now and then for a partition that holds more, of which nothing comes. Raises ReopenError.
+
+        After its leader has moved the client may never ask for it again
+        (github.com/confluentinc/librdkafka/issues/4492). One that waits for its turn behind others is none.
+        """
+        now = time.monotonic()
+        if now < self._next_look or not self.places:
+            return
+        self._next_look = now + _LOOK_SECONDS
+        was_behind, seen = self._behind, self._seen_since
+        self._behind, self._seen_since = {}, 0
+        try:
+            ends = self._client.stable_ends([TopicPartition(*place) for place in self.places], _LOOK_ANSWER_SECONDS)
+        except DeliveryError:  # Kafka is away, or busy
+            return
+        at = {place: max(self._positions[place], self._ends.get(place, 0)) for place in ends}
+        self._behind = {place: at[place] for place, end in ends.items() if end > at[place]}
+        stalled = {place for place, position in self._behind.items() if was_behind.get(place) == position}
+        waiting = sum(ends[place] - at[place] for place in self._behind.keys() - stalled)
+        if stalled and waiting <= seen:
+            topic, partition = min(stalled)
+            raise ReopenError(
+                f"group `{self.group}`: `{topic}` partition {partition} holds more than was read of it, and nothing"
+                f" came for {_LOOK_SECONDS:g} s; it is asked for anew"
+            )
 
     def _loss(self, topic: str, partition: int) -> ConfigError:
         """Say how many records are gone that the group has not read."""
