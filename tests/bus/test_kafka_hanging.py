@@ -13,7 +13,9 @@ from tests.kafka import wire
 from tests.kafka.broker import Cluster
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka import KafkaBus, KafkaSettings
+from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.positions import POSITIONS, position_record
+from tocsin.bus.kafka.transactional import TransactionalProducer
 from tocsin.errors import DeliveryError
 from tocsin.event import Record
 from tocsin.flow import Batch, TopicSettings
@@ -109,9 +111,23 @@ def test_what_hangs_of_an_acknowledged_commit_is_carried_out(cluster: Cluster, t
         committer.commit({"out": [Record(b"3")], "rare": [Record(b"goes on")]}, Batch((), dict(batch.offsets)))
         committer.settle()
         assert (set(values_in(bus, "out")), values_in(bus, "rare")) == ({b"1", b"2", b"3"}, [b"hangs", b"goes on"])
-        assert _everything(cluster, "out").count(None) == 2, "each partition was touched"
-        seen = next_batch(bus.consumer("another", ["out"], ConsumerSettings(linger_seconds=1.0)))
-        assert {record.value for record in seen.records} == {b"1", b"2", b"3"}
+        assert _everything(cluster, "out").count(None) == 0, "what does not hang is left alone"
+
+
+def test_what_was_written_only_to_carry_something_out_is_read_by_nobody(cluster: Cluster, tmp_path: Path) -> None:
+    with closing(_opened(cluster, tmp_path)) as bus:
+        bus.committer(owner="test").commit({"raw": [Record(b"1")]}, Batch())
+        client = Client(KafkaSettings(cluster.servers, tmp_path / "kafka"))
+        with closing(TransactionalProducer(client, "tocsin-another")) as producer:
+            producer.begin()
+            errors = producer.touch(client.places_of("raw"))
+            producer.commit()
+        assert not errors
+        bus.committer(owner="test").commit({"raw": [Record(b"2")]}, Batch())
+        assert _everything(cluster, "raw") == [b"1", None, b"2"]
+        assert values_in(bus, "raw") == [b"1", b"2"]
+        seen = next_batch(bus.consumer("group", ["raw"], ConsumerSettings(linger_seconds=1.0)))
+        assert [record.value for record in seen.records] == [b"1", b"2"]
 
 
 def test_offsets_that_hang_of_an_acknowledged_commit_are_carried_out(

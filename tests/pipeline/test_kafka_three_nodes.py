@@ -1,6 +1,7 @@
 """The pipeline on three brokers, each topic on all of them: one of them dies, and it goes on with the other two."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from tests.command import start_tocsin, tocsin
 from tests.kafka.broker import Cluster
 from tests.ledger import Ledger, records_of_files
 from tests.windows_events import flat_lines
+
+from tocsin.bus.kafka import KafkaBus, KafkaSettings
+from tocsin.event import Record
+from tocsin.flow import Batch, TopicSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.minutes(2)]
 
@@ -40,3 +45,18 @@ def test_each_broker_in_turn_dies_and_comes_back_and_nothing_is_lost_or_doubled(
     ledger = Ledger.of(tmp_path / "data")
     ledger.check(records_of_files(paths))
     assert ledger.reasons == {"not_json": len(paths)}
+
+
+def test_ends_are_those_of_the_new_leaders_when_a_broker_has_just_died(tmp_path: Path) -> None:
+    with Cluster(tmp_path / "kafka", nodes=3) as cluster:
+        settings = KafkaSettings(cluster.servers, tmp_path / "asks", replication=3)
+        with closing(KafkaBus(settings, "asks")) as bus:
+            bus.ensure_topics({"out": TopicSettings(6)}, {})
+            bus.committer(owner="test").commit({"out": [Record(b"1", b"%d" % n) for n in range(60)]}, Batch())
+            before = bus.ends("out")
+            assert sum(end for _, end in before.values()) == 60 + len(before), "records, and a marker in each partition"
+            for node in cluster.nodes:
+                node.kill()
+                assert bus.ends("out") == before
+                node.start()
+                cluster.wait_until_ready()

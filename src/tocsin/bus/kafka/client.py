@@ -6,10 +6,11 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from tocsin.bus.kafka.complaints import Complaints, error_of
+from tocsin.bus.kafka.patience import begun
 from tocsin.bus.kafka.settings import KafkaSettings
 from tocsin.errors import ConfigError, DeliveryError, ReopenError, StoppedError
 from tocsin.kafka_names import FIXED
@@ -20,8 +21,11 @@ _LOOK_SECONDS = 0.25
 _PAUSE_SECONDS = 0.1
 _AWAY_LOOK_SECONDS = 1.0
 _THERE_SECONDS = 1.0
-_NOW_SECONDS = 2.0
+_SOON_SECONDS = 2.0  # to wait for offsets, which take milliseconds; where none come, twice as long the next time,
+_DOUBLINGS = 2  # and once more
+_ASKER = "tocsin-asker"  # the group of who is in none
 
+_Place = tuple[str, int]
 _Answer = TypeVar("_Answer")
 
 
@@ -36,6 +40,8 @@ class Client:
         if fixed:
             raise ConfigError(*fixed)
         self._admin = self._new_admin()
+        self._askers: dict[bool, Consumer] = {}  # of stable ends, and of the others
+        self._failures = 0  # one after the other, of asking them
         self._topics: dict[str, int] = {}
         self.cluster_id = self._connect()
         self.complaints.is_connected = True
@@ -73,44 +79,42 @@ class Client:
 
     # Places
 
-    def firsts(self, places: Iterable[TopicPartition]) -> dict[tuple[str, int], int]:
+    def firsts(self, places: Iterable[TopicPartition]) -> dict[_Place, int]:
         """Return the first offset that is kept, by topic and partition."""
-        return self._offsets(places, OffsetSpec.earliest())
+        return self.retried(partial(self._offsets, list(places), OFFSET_BEGINNING))
 
-    def ends(self, places: Iterable[TopicPartition]) -> dict[tuple[str, int], int]:
+    def ends(self, places: Iterable[TopicPartition]) -> dict[_Place, int]:
         """Return the offset behind the last record, committed or not yet, by topic and partition."""
-        return self._offsets(places, OffsetSpec.latest())
+        return self.retried(partial(self._offsets, list(places), OFFSET_END))
 
-    def ends_as_of_now(self, places: Sequence[TopicPartition]) -> Callable[[], dict[tuple[str, int], int]]:
+    def ends_as_of_now(self, places: Sequence[TopicPartition]) -> Callable[[], dict[_Place, int]]:
         """Ask for the ends, and return what waits for the answer.
 
         Where none comes that raises DeliveryError, and has asked anew for the next time.
         """
-        futures = self._asked_offsets(places, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+        asking = begun(partial(self._offsets, places, OFFSET_END))
 
-        def answer() -> dict[tuple[str, int], int]:
-            nonlocal futures
+        def answer() -> dict[_Place, int]:
+            nonlocal asking
             try:
-                return self._answered_once(futures, _NOW_SECONDS)
-            except DeliveryError:
-                futures = self._asked_offsets(places, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
-                raise
+                return asking(_ANSWER_SECONDS)
+            except (DeliveryError, TimeoutError) as error:
+                asking = begun(partial(self._offsets, places, OFFSET_END))
+                raise DeliveryError(str(error)) from error
 
         return answer
 
-    def stable_ends(self, places: Sequence[TopicPartition], seconds: float = 0.0) -> dict[tuple[str, int], int]:
-        """Return the first offset of a transaction that has not ended, or else the end, by topic and partition.
+    def stable_ends(self, places: Iterable[TopicPartition]) -> dict[_Place, int]:
+        """Return the first offset of a transaction that has not ended, or else the end, by topic and partition."""
+        return self.retried(partial(self.stable_ends_once, list(places)))
 
-        `seconds`: to wait for the answer, which is then asked for only once.
-        """
-        if not seconds:
-            return self._offsets(places, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
-        futures = self._asked_offsets(places, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
-        return self._answered_once(futures, seconds)
+    def stable_ends_once(self, places: Sequence[TopicPartition]) -> dict[_Place, int]:
+        """Return them; raises DeliveryError where no answer comes soon."""
+        return self._offsets(places, OFFSET_END, is_stable=True)
 
     def settle(
         self, topic: str, is_stopped: Callable[[], bool] = lambda: False, seconds: float = _SETTLE_SECONDS
-    ) -> Mapping[tuple[str, int], int]:
+    ) -> Mapping[_Place, int]:
         """Wait until every transaction that has written to a topic up to now has ended.
 
         Return the end of each partition as it was at first: what is written meanwhile lies behind it. Raises
@@ -177,45 +181,31 @@ class Client:
     def admin(self) -> AdminClient:
         return self._admin
 
-    def _offsets(
-        self,
-        places: Iterable[TopicPartition],
-        which: OffsetSpec,
-        isolation: IsolationLevel = IsolationLevel.READ_UNCOMMITTED,
-    ) -> dict[tuple[str, int], int]:
-        wanted = list(places)
-        if not wanted:
+    def _offsets(self, places: Sequence[TopicPartition], which: int, is_stable: bool = False) -> dict[_Place, int]:
+        """Ask once. May be called from any thread.
+
+        An admin client's `list_offsets` takes a whole core while the leader of a partition is gone, and answers with
+        offset -1001 and no error then (librdkafka 2.16). This is asked by a consumer that reads nothing.
+        """
+        if not places:
             return {}
-        asked = partial(self._asked_offsets, wanted, which, isolation)
-        return self.retried(lambda: self._answered(asked(), _ANSWER_SECONDS))
-
-    def _asked_offsets(
-        self, places: Sequence[TopicPartition], which: OffsetSpec, isolation: IsolationLevel
-    ) -> "dict[TopicPartition, Future[ListOffsetsResultInfo]]":
-        wanted = {TopicPartition(place.topic, place.partition): which for place in places}
-        return self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=_ANSWER_SECONDS)
-
-    def _answered(
-        self, futures: "Mapping[TopicPartition, Future[ListOffsetsResultInfo]]", seconds: float
-    ) -> dict[tuple[str, int], int]:
-        """Wait for these answers. Raises DeliveryError, too, where one is no offset: its leader has just gone."""
-        answers = self.ask("asking for offsets", futures, seconds)
-        for place, answer in answers.items():
-            if answer.offset < 0:
-                raise DeliveryError(
-                    f"Kafka at {self.settings.servers}: `{place.topic}` partition {place.partition}: no offset yet"
-                )
-        return {(place.topic, place.partition): answer.offset for place, answer in answers.items()}
-
-    def _answered_once(
-        self, futures: "Mapping[TopicPartition, Future[ListOffsetsResultInfo]]", seconds: float
-    ) -> dict[tuple[str, int], int]:
-        """Wait for these answers; where none comes, a new client asks the next time, as in `retried`."""
+        asker = self._askers.get(is_stable)
+        if asker is None:
+            settings = self.settings.asker(_ASKER, is_settled=is_stable, error_cb=self.complaints.hear)
+            asker = self._askers[is_stable] = self.made(Consumer, settings)
+        wanted = [TopicPartition(place.topic, place.partition, which) for place in places]
+        seconds = _SOON_SECONDS * 2 ** min(self._failures, _DOUBLINGS)
         try:
-            return self._answered(futures, seconds)
-        except DeliveryError:
-            self._admin = self._new_admin()
-            raise
+            answers = asker.offsets_for_times(wanted, seconds)
+            failed = next((place.error for place in answers if place.error), None)
+            if failed:
+                raise KafkaException(failed)
+        except KafkaException as error:
+            self._failures += 1
+            self._askers.pop(is_stable, None)  # it may know a leader that has gone for ever
+            self.complaints.raise_as_ours(error_of(error), "asking for offsets")
+        self._failures = 0
+        return {(place.topic, place.partition): place.offset for place in answers}
 
     def retried(self, action: Callable[[], _Answer]) -> _Answer:
         """Return what the action returns: a topic just made, or one whose leader has moved, answers after a while.

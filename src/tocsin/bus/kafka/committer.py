@@ -1,7 +1,7 @@
 """Commit on Kafka: outputs, offsets of a group and positions of a source in one transaction, seen to be carried out."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import randrange
@@ -55,12 +55,12 @@ class Transactions:
         Raises ConfigError, DeliveryError.
         """
         self._topics.update(topics)
-        self._take_back(self._as_of_now(is_commit=False), has_offsets=True)
+        self._take_back(self._as_of_now(is_commit=False), self._places(), has_offsets=True)
 
     def take_back_offsets(self, group: str, place: TopicPartition) -> None:
         """Do so with a group's offsets, too. `place`: any that the group reads. Raises ConfigError, DeliveryError."""
         hanging = replace(self._as_of_now(is_commit=False), group=group, offsets=[place])
-        self._take_back(hanging, has_offsets=False)
+        self._take_back(hanging, self._places(), has_offsets=False)
 
     def make_good(self) -> None:
         """Have committed what else hangs of this writer. Raises ConfigError, DeliveryError."""
@@ -147,53 +147,61 @@ class Transactions:
         Raises ConfigError, DeliveryError, ReopenError.
         """
         for _ in range(_LOOKS):
+            if self._is_making_sure:
+                self._end_making_sure()
             acknowledged = self._acknowledged
             if acknowledged is None:
                 return
-            if not self._is_making_sure:
-                has_offsets = wait_for_offsets(acknowledged, self._group_offsets)
-                held = wait_for_outputs(acknowledged, self._held, self._client)
-                if has_offsets and not held:
-                    break
-                what = "committed" if acknowledged.is_commit else "taken back"
-                where = self._client.settings.servers
-                log.info("Kafka at %s: what was %s is not to be seen yet; it is made sure of.", where, what)
-                if not acknowledged.is_commit:
-                    self._take_back(acknowledged, has_offsets)
-                    continue
-                self._begin_making_sure(acknowledged, has_offsets)
-            self._end_making_sure()
+            has_offsets = wait_for_offsets(acknowledged, self._group_offsets)
+            held = wait_for_outputs(acknowledged, self._held, self._client)
+            if has_offsets and not held:
+                break
+            what = "committed" if acknowledged.is_commit else "taken back"
+            where = self._client.settings.servers
+            log.info("Kafka at %s: what was %s is not to be seen yet; it is made sure of.", where, what)
+            places = [TopicPartition(*place) for place in held]
+            if acknowledged.is_commit:
+                self._commit_again(acknowledged, places, has_offsets)
+            else:
+                self._take_back(acknowledged, places, has_offsets)
         else:  # whatever is open there is not ours
             self._held = held
         self._acknowledged = None
 
-    def _take_back(self, hanging: Acknowledged, has_offsets: bool) -> None:
-        """Abort another transaction in the same partitions, and so all that hangs there."""
-        errors = self._touch(hanging, has_offsets)
+    def _take_back(self, hanging: Acknowledged, places: Sequence[TopicPartition], has_offsets: bool) -> None:
+        """Abort another transaction in the same places, and so all that hangs there."""
+        errors = self._touch(places, None if has_offsets else hanging)
         self._abort()  # whatever is not written by now is reported as an error
         self._acknowledged = replace(hanging, ends=self._client.ends_as_of_now(hanging.places))
         if errors:
             self._producer.raise_as_ours(errors[0], "taking back what hangs")
 
-    def _begin_making_sure(self, acknowledged: Acknowledged, has_offsets: bool) -> None:
-        """Begin another transaction in the same partitions: as it is committed, so is all that hangs there."""
-        errors = self._touch(acknowledged, has_offsets)
-        if errors:
-            self._raise_as_lost(errors[0])
-        self._is_making_sure = True
+    def _commit_again(self, hanging: Acknowledged, places: Sequence[TopicPartition], has_offsets: bool) -> None:
+        """Commit another transaction in each of these places, and so all that hangs there.
 
-    def _touch(self, acknowledged: Acknowledged, has_offsets: bool) -> list[KafkaError]:
-        """Begin a transaction that writes to each of the places, and to the group's offsets where they hang.
+        One for each, for one that fails takes back what hangs where it was. The offsets come first: outputs that hang
+        alone are committed by whoever comes next.
+        """
+        turns: list[tuple[Sequence[TopicPartition], Acknowledged | None]] = [([place], None) for place in places]
+        for turn in turns if has_offsets else [([], hanging), *turns]:
+            errors = self._touch(*turn)
+            if errors:
+                self._raise_as_lost(errors[0])
+            self._is_making_sure = True
+            self._end_making_sure()
+
+    def _touch(self, places: Sequence[TopicPartition], offsets_of: Acknowledged | None) -> list[KafkaError]:
+        """Begin a transaction that writes to each of these places, and where the offsets of that one's group are.
 
         Return a list that takes what could not be written, by the time the transaction ends.
         """
         errors: list[KafkaError] = []
         try:
             self._producer.begin()
-            errors = self._producer.touch(acknowledged.places)
-            if not has_offsets:
+            errors = self._producer.touch(places)
+            if offsets_of is not None:
                 # Of a place that the group does not read: others may have gone on in those that it does.
-                self._producer.touch_offsets(acknowledged.group, [*acknowledged.places, *acknowledged.offsets][0])
+                self._producer.touch_offsets(offsets_of.group, [*offsets_of.places, *offsets_of.offsets][0])
             self._producer.flush()  # only what is written gets a marker
         except KafkaException as raised:
             errors.append(error_of(raised))

@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 10.0
 _AT_ONCE = 500
 _LOOK_SECONDS = 15.0  # between looks whether a partition holds what does not come
-_LOOK_ANSWER_SECONDS = 1.0
 _CLOSE_SECONDS = 15.0  # longer than a session, which closing may wait for
 _RECORD_BYTES = 64 << 10  # taken to be larger than most, so that a batch does not grow far beyond its limit
 
@@ -211,7 +210,7 @@ class KafkaConsumer:
         was_behind, seen = self._behind, self._seen_since
         self._behind, self._seen_since = {}, 0
         try:
-            ends = self._client.stable_ends([TopicPartition(*place) for place in self.places], _LOOK_ANSWER_SECONDS)
+            ends = self._client.stable_ends_once([TopicPartition(*place) for place in self.places])
         except DeliveryError:  # Kafka is away, or busy
             return
         at = {place: max(self._positions[place], self._ends.get(place, 0)) for place in ends}

@@ -12,6 +12,11 @@ def within(seconds: float, call: Callable[[], _Result]) -> _Result:
 
     Then it is left to itself, with all that it holds, and its outcome goes unheard.
     """
+    return begun(call)(seconds)
+
+
+def begun(call: Callable[[], _Result]) -> Callable[[float], _Result]:
+    """Begin a call, and return what waits for it as `within` does, for so many seconds."""
     results: list[_Result] = []
     errors: list[BaseException] = []
 
@@ -23,9 +28,13 @@ def within(seconds: float, call: Callable[[], _Result]) -> _Result:
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TimeoutError
-    return results[0]
+
+    def wait(seconds: float) -> _Result:
+        thread.join(seconds)
+        if errors:
+            raise errors[0]
+        if not results:
+            raise TimeoutError
+        return results[0]
+
+    return wait

@@ -62,7 +62,7 @@ def wait_for_outputs(acknowledged: Acknowledged, held: Mapping[_Place, int], cli
         is_late = time.monotonic() > deadline
         try:
             ends = acknowledged.ends()
-            stable = client.stable_ends(acknowledged.places, SETTLING_SECONDS)
+            stable = client.stable_ends_once(acknowledged.places)
         except DeliveryError:  # it may be that a topic was just made, or a leader has moved
             if is_late:
                 raise

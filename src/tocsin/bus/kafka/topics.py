@@ -13,6 +13,7 @@ from tocsin.flow import TopicSettings
 
 _HEADERS_BYTES = 64 << 10  # room for key, headers and the frame around them
 _APPEAR_SECONDS = 15.0  # until brokers tell of a topic that was made
+_LOOK_SECONDS = 3.0  # at settings of topics; while a broker is gone the client takes a whole core for that
 _LONGEST_SECONDS = 50 * 365 * 86_400  # kept longer means for ever
 
 
@@ -74,10 +75,10 @@ def _check(client: Client, topics: Mapping[str, TopicSettings]) -> None:
     if not resources:
         return
     problems = []
-    for resource, future in client.admin.describe_configs(list(resources)).items():
+    for resource, future in client.admin.describe_configs(list(resources), request_timeout=_LOOK_SECONDS).items():
         name = resources[resource]
         try:
-            found = future.result(10.0)
+            found = future.result(2 * _LOOK_SECONDS)
         except (KafkaException, TimeoutError):  # this user may not look: what does not fit will be refused when written
             continue
         needed = topics[name].max_record_bytes
