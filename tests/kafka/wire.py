@@ -32,13 +32,14 @@ def leave_hanging(
 
     That is what is left where a transaction is over and its markers are not written: a coordinator takes partitions
     that have no leader at the moment for deleted. `records`: topic, partition, key, value. `is_alive`: the writer is
-    not shut out; it has not written to these partitions. The broker must not verify partitions of transactions.
+    not shut out; it has written one record to each of these partitions, and its next one there will be taken for a
+    repetition of this. The broker must not verify partitions of transactions.
     """
     host, _, port = servers.partition(":")
     with socket.create_connection((host, int(port)), _SECONDS) as broker:
         producer_id, epoch = _producer_of(broker, transactional_id) if is_alive else _begun(broker, transactional_id)
         for topic, partition, key, value in records:
-            batch = _batch(producer_id, epoch, key, value)
+            batch = _batch(producer_id, epoch, int(is_alive), key, value)
             place = _text(topic) + struct.pack(">iii", 1, partition, len(batch)) + batch
             request = _text(transactional_id) + struct.pack(">hii", -1, 20_000, 1) + place
             answer = _ask(broker, *_PRODUCE, request)
@@ -75,11 +76,11 @@ def _producer_of(broker: socket.socket, transactional_id: str) -> tuple[int, int
     return producer_id, epoch
 
 
-def _batch(producer_id: int, epoch: int, key: bytes, value: bytes) -> bytes:
-    """Return a batch (version 2) of one record, the first of its producer in its partition."""
+def _batch(producer_id: int, epoch: int, sequence: int, key: bytes, value: bytes) -> bytes:
+    """Return a batch (version 2) of one record. `sequence`: how many of its producer are in its partition."""
     record = b"\0\0\0" + _varint(len(key)) + key + _varint(len(value)) + value + b"\0"
     now_ms = int(time.time() * 1000)
-    checked = struct.pack(">hiqqqhii", _IS_TRANSACTIONAL, 0, now_ms, now_ms, producer_id, epoch, 0, 1)
+    checked = struct.pack(">hiqqqhii", _IS_TRANSACTIONAL, 0, now_ms, now_ms, producer_id, epoch, sequence, 1)
     checked += _varint(len(record)) + record
     behind_length = struct.pack(">ibI", -1, 2, _crc32c(checked)) + checked
     return struct.pack(">qi", 0, len(behind_length)) + behind_length

@@ -100,7 +100,9 @@ class Client:
                 return asking(_ANSWER_SECONDS)
             except (DeliveryError, TimeoutError) as error:
                 asking = begun(partial(self._offsets, places, OFFSET_END))
-                raise DeliveryError(str(error)) from error
+                if isinstance(error, DeliveryError):
+                    raise
+                raise DeliveryError(f"Kafka at {self.settings.servers}: asking for offsets: no answer") from error
 
         return answer
 

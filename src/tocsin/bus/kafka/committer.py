@@ -36,6 +36,7 @@ class Transactions:
         self._producer = TransactionalProducer(client, member)
         self._first_turn = randrange(1 << 16)  # of many that start anew, not all begin with the same partition
         self._turns: dict[str, int] = {}
+        self._opened: set[tuple[str, int]] = set()  # places that know this writer
         self._undecided: Batch | None = None  # asked for, and not answered yet
         self._acknowledged: Acknowledged | None = None  # answered, and not known to be carried out yet
         self._is_making_sure = False  # of that commit; asked for, and not answered yet
@@ -78,6 +79,8 @@ class Transactions:
         is_new = self._undecided is not batch
         if is_new:
             self.settle()
+            self._topics.update(outputs, [POSITIONS] if batch.positions else [])
+            self._open_places()
         try:
             if is_new:
                 self._producer.begin()
@@ -102,7 +105,6 @@ class Transactions:
         failpoint("bus.after_commit")
 
     def _write(self, outputs: Outputs, batch: Batch, owner: str, consumer: KafkaConsumer | None) -> None:
-        self._topics.update(outputs, [POSITIONS] if batch.positions else [])
         for topic, records in outputs.items():
             keyless = self._turn(topic)
             for record in records:
@@ -113,6 +115,22 @@ class Transactions:
         if batch.offsets:
             assert consumer is not None, "offsets are those of a consumer of this bus"
             self._producer.send_offsets(_offsets_of(batch), consumer.metadata_of_batch())
+
+    def _open_places(self) -> None:
+        """Write to each place that this writer has not written to yet what is not a record.
+
+        A broker takes the batches of a producer that a partition knows nothing of in any order. Where the first of
+        several is refused, as a leader has just moved or the topic was just made, and the second is taken, the first is
+        lost, and the client says that it was written (KAFKA-15591). A single small one opens the way for all.
+        """
+        places = [place for place in self._places() if (place.topic, place.partition) not in self._opened]
+        if not places:
+            return
+        errors = self._touch(places, None)
+        self._abort()  # whatever is not written by now is reported as an error
+        if errors:
+            self._producer.raise_as_ours(errors[0], "beginning to write")
+        self._opened.update((place.topic, place.partition) for place in places)
 
     def _turn(self, topic: str) -> int:
         """Return the partition for the records of this batch that have no key: together they make larger blocks."""
