@@ -13,6 +13,7 @@ _ALL_DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(complaints, "_away_since", {})
+    monkeypatch.setattr(complaints, "_back_since", {})
 
 
 class _Clock:
@@ -52,6 +53,21 @@ def test_the_end_of_an_outage_is_said_once(caplog: pytest.LogCaptureFixture) -> 
             f"Kafka at kafka:9092: {_REFUSED.str()}",
             "Kafka at kafka:9092 answers again, after 7 s.",
         ]
+        clock.now += 10
+
+
+def test_what_a_client_says_late_of_an_outage_is_no_other_one(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    clock = _Clock()
+    heard = _connected(clock)
+    _hear(heard, clock, 7)
+    heard.answered()
+    clock.now += 1
+    heard.hear(_ALL_DOWN)
+    assert not heard.is_away
+    clock.now += 1
+    heard.hear(_ALL_DOWN)
+    assert heard.is_away
 
 
 def test_the_end_of_an_outage_is_said_by_a_bus_that_was_opened_anew(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 _SAY_SECONDS = 10.0  # the same complaint is not repeated sooner,
 _SAY_MORE = 6  # and each further time only after so much longer,
 _SAY_MOST_SECONDS = 300.0  # but no longer than this
+_LATE_SECONDS = 2.0  # so long after Kafka is back clients complain of the time before
 
 _REFUSED = {
     KafkaError._AUTHENTICATION: "check `sasl.username`, `sasl.password` and `sasl.mechanism`",
@@ -38,7 +39,9 @@ _OF_THE_GROUP = {  # the partitions may be somebody else's by now
 }
 
 
-_away_since: dict[str, float] = {}  # by place: of this process, for a bus may be opened anew meanwhile
+# By place: of this process, for a bus may be opened anew meanwhile.
+_away_since: dict[str, float] = {}
+_back_since: dict[str, float] = {}
 
 
 class Complaints:
@@ -63,8 +66,9 @@ class Complaints:
             self._refusal = self._refusal or error
             return
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # follows upon its cause
-            if self.is_connected:
-                _away_since.setdefault(self.where, self._clock())
+            now = self._clock()
+            if self.is_connected and now - _back_since.get(self.where, -_LATE_SECONDS) >= _LATE_SECONDS:
+                _away_since.setdefault(self.where, now)
             return
         self.last = error
         if self.is_connected:
@@ -90,7 +94,8 @@ class Complaints:
         since = _away_since.pop(self.where, None)
         if since is not None:
             self._said.clear()
-            log.info("Kafka at %s answers again, after %.0f s.", self.where, self._clock() - since)
+            now = _back_since[self.where] = self._clock()
+            log.info("Kafka at %s answers again, after %.0f s.", self.where, now - since)
 
     def raise_refusal(self) -> None:
         """Raise ConfigError where there was a complaint that no retry would mend."""
