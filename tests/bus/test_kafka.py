@@ -472,7 +472,7 @@ def test_a_record_whose_header_names_are_no_utf8_is_read_without_them(connect: C
         foreign.write(kafka.servers, "out", b"bad", [b"good", b"bad\xff", b"\xfe"])
     expected = ([(b"good", (("h", b"v"),))] * 100 + [(b"bad", (("tocsin-headers-unreadable", b""),))]) * 3
     assert [(record.value, record.headers) for record in bus.read_from("out", 0, 0, 303)] == expected
-    consumer = _consumer(bus, "group", "out")
+    consumer = _consumer(bus, "unreadable", "out")
     read: list[Record] = []
     while len(read) < len(expected):
         read += next_batch(consumer).records
