@@ -4,6 +4,8 @@ Prints the figures as a table, and writes the picture. With --latency both say h
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,9 +72,7 @@ def _detections(config: Config, parsed: argparse.Namespace) -> int:
             print(f"layer: {parsed.navigator}", file=sys.stderr)
     if not statistics.totals.events:
         print("stats: no event is like that", file=sys.stderr)
-    if path := _picture(config, parsed, "statistics.png"):
-        draw(statistics, labels_of(config), path)
-        print(f"picture: {path}", file=sys.stderr)
+    _draw(config, parsed, "statistics.png", lambda path: draw(statistics, labels_of(config), path))
     if parsed.json:
         print_json(as_json(statistics))
     else:
@@ -91,9 +91,7 @@ def _latency(config: Config, parsed: argparse.Namespace) -> int:
         print("stats: no event is like that", file=sys.stderr)
     elif latency.untimed == latency.events:
         print("stats: no stage kept its times with these events: trace.policy was off when they came", file=sys.stderr)
-    if path := _picture(config, parsed, "latency.png"):
-        draw(latency, path)
-        print(f"picture: {path}", file=sys.stderr)
+    _draw(config, parsed, "latency.png", partial(draw, latency))
     if parsed.json:
         print_json(latency_object(latency))
     else:
@@ -107,7 +105,9 @@ def _filters(parsed: argparse.Namespace) -> "Filters":
     return Filters(parsed.since, parsed.until, parsed.host, parsed.min_level)
 
 
-def _picture(config: Config, parsed: argparse.Namespace, name: str) -> Path | None:
-    """Return where to draw: as asked for; else in the data directory, of the whole store only."""
+def _draw(config: Config, parsed: argparse.Namespace, name: str, draw: Callable[[Path], None]) -> None:
+    """Draw where it was asked for; else under that name in the data directory, of the whole store only."""
     is_whole = (parsed.since, parsed.until, parsed.host, parsed.min_level) == (None, None, None, None)
-    return parsed.output or (config.data / name if is_whole and not parsed.json else None)
+    if path := parsed.output or (config.data / name if is_whole and not parsed.json else None):
+        draw(path)
+        print(f"picture: {path}", file=sys.stderr)
