@@ -14,6 +14,7 @@ from tests.kafka.broker import Cluster
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka import KafkaBus, KafkaSettings
 from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.committer import KafkaCommitter
 from tocsin.bus.kafka.positions import POSITIONS, position_record
 from tocsin.bus.kafka.transactional import TransactionalProducer
 from tocsin.errors import DeliveryError
@@ -49,6 +50,15 @@ def _filled(cluster: Cluster, folder: Path) -> None:
     with closing(_opened(cluster, folder)) as bus:
         bus.committer(owner="test").commit({"raw": [Record(b"1"), Record(b"2")]}, Batch())
         assert bus.committed("group") == {}  # asking makes the broker keep offsets
+
+
+def _committed(bus: KafkaBus) -> tuple[KafkaCommitter, Batch]:
+    """Have the group commit what it reads with an output, and see it carried out."""
+    batch = next_batch(bus.consumer("group", ["raw"], ConsumerSettings()))
+    committer = bus.committer(group="group")
+    committer.commit({"out": [Record(b"1")]}, batch)
+    committer.settle()
+    return committer, batch
 
 
 def _everything(cluster: Cluster, topic: str) -> list[bytes | None]:
@@ -99,10 +109,7 @@ def test_outputs_count_only_with_the_offsets_they_were_committed_with(cluster: C
 def test_what_hangs_of_an_acknowledged_commit_is_carried_out(cluster: Cluster, tmp_path: Path) -> None:
     _filled(cluster, tmp_path)
     with closing(_opened(cluster, tmp_path)) as bus:
-        batch = next_batch(bus.consumer("group", ["raw"], ConsumerSettings()))
-        committer = bus.committer(group="group")
-        committer.commit({"out": [Record(b"1")]}, batch)
-        committer.settle()
+        committer, batch = _committed(bus)
         wire.leave_hanging(cluster.servers, "tocsin-writer", [("rare", 0, b"k", b"hangs")], is_alive=True)
         committer.commit({"out": [Record(b"2")]}, Batch((), dict(batch.offsets)))
         assert values_in(bus, "rare") == []
@@ -139,10 +146,7 @@ def test_offsets_that_hang_of_an_acknowledged_commit_are_carried_out(
     caplog.set_level("INFO")
     _filled(cluster, tmp_path)
     with closing(_opened(cluster, tmp_path)) as bus:
-        batch = next_batch(bus.consumer("group", ["raw"], ConsumerSettings()))
-        committer = bus.committer(group="group")
-        committer.commit({"out": [Record(b"1")]}, batch)
-        committer.settle()
+        committer, batch = _committed(bus)
         assert "made sure of" not in caplog.text
         committer.commit({"out": [Record(b"2")]}, Batch((), dict(batch.offsets)))
         assert bus.committed("group") == batch.offsets  # its own marker is there

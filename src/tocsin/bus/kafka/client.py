@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, TypeVar
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from tocsin.bus.kafka.complaints import Complaints, error_of
@@ -24,8 +24,9 @@ _THERE_SECONDS = 1.0
 _SOON_SECONDS = 2.0  # to wait for offsets, which take milliseconds; where none come, twice as long the next time,
 _DOUBLINGS = 2  # and once more
 _ASKER = "tocsin-asker"  # the group of who is in none
+_NO_OFFSET = KafkaError(KafkaError._NO_OFFSET)
 
-_Place = tuple[str, int]
+Place = tuple[str, int]  # topic and partition
 _Answer = TypeVar("_Answer")
 
 
@@ -55,6 +56,13 @@ class Client:
         except KafkaException as error:
             raise ConfigError(f"kafka: {error_of(error).str()}; see `tocsin config show`") from error
 
+    def new_asker(self, group: str, is_settled: bool) -> Consumer:
+        """Return a consumer that asks as a group, and is no member: nobody asks it for partitions.
+
+        `is_settled`: of what is decided. Raises ConfigError.
+        """
+        return self.made(Consumer, self.settings.asker(group, is_settled, self.complaints.hear))
+
     # Topics
 
     def partitions(self, topic: str) -> int:
@@ -79,44 +87,46 @@ class Client:
 
     # Places
 
-    def firsts(self, places: Iterable[TopicPartition]) -> dict[_Place, int]:
+    def firsts(self, places: Iterable[TopicPartition]) -> dict[Place, int]:
         """Return the first offset that is kept, by topic and partition."""
         return self.retried(partial(self._offsets, list(places), OFFSET_BEGINNING))
 
-    def ends(self, places: Iterable[TopicPartition]) -> dict[_Place, int]:
+    def ends(self, places: Iterable[TopicPartition]) -> dict[Place, int]:
         """Return the offset behind the last record, committed or not yet, by topic and partition."""
         return self.retried(partial(self._offsets, list(places), OFFSET_END))
 
-    def ends_as_of_now(self, places: Sequence[TopicPartition]) -> Callable[[], dict[_Place, int]]:
+    def ends_as_of_now(self, places: Sequence[TopicPartition]) -> Callable[[], dict[Place, int]]:
         """Ask for the ends, and return what waits for the answer.
 
         Where none comes that raises DeliveryError, and has asked anew for the next time.
         """
-        asking = begun(partial(self._offsets, places, OFFSET_END))
+        ask = partial(self._offsets, places, OFFSET_END)
+        asking = begun(ask)
 
-        def answer() -> dict[_Place, int]:
+        def answer() -> dict[Place, int]:
             nonlocal asking
             try:
                 return asking(_ANSWER_SECONDS)
-            except (DeliveryError, TimeoutError) as error:
-                asking = begun(partial(self._offsets, places, OFFSET_END))
-                if isinstance(error, DeliveryError):
-                    raise
+            except DeliveryError:
+                asking = begun(ask)
+                raise
+            except TimeoutError as error:
+                asking = begun(ask)
                 raise DeliveryError(f"Kafka at {self.settings.servers}: asking for offsets: no answer") from error
 
         return answer
 
-    def stable_ends(self, places: Iterable[TopicPartition]) -> dict[_Place, int]:
+    def stable_ends(self, places: Iterable[TopicPartition]) -> dict[Place, int]:
         """Return the first offset of a transaction that has not ended, or else the end, by topic and partition."""
         return self.retried(partial(self.stable_ends_once, list(places)))
 
-    def stable_ends_once(self, places: Sequence[TopicPartition]) -> dict[_Place, int]:
+    def stable_ends_once(self, places: Sequence[TopicPartition]) -> dict[Place, int]:
         """Return them; raises DeliveryError where no answer comes soon."""
         return self._offsets(places, OFFSET_END, is_stable=True)
 
     def settle(
         self, topic: str, is_stopped: Callable[[], bool] = lambda: False, seconds: float = _SETTLE_SECONDS
-    ) -> Mapping[_Place, int]:
+    ) -> Mapping[Place, int]:
         """Wait until every transaction that has written to a topic up to now has ended.
 
         Return the end of each partition as it was at first: what is written meanwhile lies behind it. Raises
@@ -164,14 +174,12 @@ class Client:
             return False
         return True
 
-    def ask(
-        self, doing: str, futures: Mapping[Any, "Future[_Answer]"], seconds: float = _ANSWER_SECONDS
-    ) -> dict[Any, _Answer]:
+    def ask(self, doing: str, futures: Mapping[Any, "Future[_Answer]"]) -> dict[Any, _Answer]:
         """Wait for the answers of the admin client. Raises ConfigError or DeliveryError, saying what was being done."""
         answers = {}
         for what, future in futures.items():
             try:
-                answers[what] = future.result(seconds)
+                answers[what] = future.result(_ANSWER_SECONDS)
             except KafkaException as error:
                 self._admin.poll(0)
                 self.complaints.raise_as_ours(error_of(error), doing)
@@ -183,7 +191,7 @@ class Client:
     def admin(self) -> AdminClient:
         return self._admin
 
-    def _offsets(self, places: Sequence[TopicPartition], which: int, is_stable: bool = False) -> dict[_Place, int]:
+    def _offsets(self, places: Sequence[TopicPartition], which: int, is_stable: bool = False) -> dict[Place, int]:
         """Ask once. May be called from any thread.
 
         An admin client's `list_offsets` takes a whole core while the leader of a partition is gone, and answers with
@@ -193,15 +201,14 @@ class Client:
             return {}
         asker = self._askers.get(is_stable)
         if asker is None:
-            settings = self.settings.asker(_ASKER, is_settled=is_stable, error_cb=self.complaints.hear)
-            asker = self._askers[is_stable] = self.made(Consumer, settings)
+            asker = self._askers[is_stable] = self.new_asker(_ASKER, is_stable)
         wanted = [TopicPartition(place.topic, place.partition, which) for place in places]
         seconds = _SOON_SECONDS * 2 ** min(self._failures, _DOUBLINGS)
         try:
             answers = asker.offsets_for_times(wanted, seconds)
-            failed = next((place.error for place in answers if place.error), None)
-            if failed:
-                raise KafkaException(failed)
+            failed = next((place for place in answers if place.error or place.offset < 0), None)
+            if failed is not None:
+                raise KafkaException(failed.error or _NO_OFFSET)
         except KafkaException as error:
             self._failures += 1
             self._askers.pop(is_stable, None)  # it may know a leader that has gone for ever

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.client import Client, Place
 from tocsin.bus.kafka.complaints import error_of
 from tocsin.bus.kafka.consumer import KafkaConsumer
 from tocsin.bus.kafka.group_offsets import GroupOffsets
@@ -36,11 +36,11 @@ class Transactions:
         self._producer = TransactionalProducer(client, member)
         self._first_turn = randrange(1 << 16)  # of many that start anew, not all begin with the same partition
         self._turns: dict[str, int] = {}
-        self._opened: set[tuple[str, int]] = set()  # places that know this writer
+        self._opened: set[str] = set()  # topics whose partitions know this writer
         self._undecided: Batch | None = None  # asked for, and not answered yet
         self._acknowledged: Acknowledged | None = None  # answered, and not known to be carried out yet
         self._is_making_sure = False  # of that commit; asked for, and not answered yet
-        self._held: Mapping[tuple[str, int], int] = {}  # where others' transactions are open
+        self._held: Mapping[Place, int] = {}  # where others' transactions are open
 
     def close(self) -> None:
         with suppress(KafkaException, ConfigError, DeliveryError):
@@ -80,7 +80,7 @@ class Transactions:
         if is_new:
             self.settle()
             self._topics.update(outputs, [POSITIONS] if batch.positions else [])
-            self._open_places()
+            self._open_topics()
         try:
             if is_new:
                 self._producer.begin()
@@ -116,21 +116,17 @@ class Transactions:
             assert consumer is not None, "offsets are those of a consumer of this bus"
             self._producer.send_offsets(_offsets_of(batch), consumer.metadata_of_batch())
 
-    def _open_places(self) -> None:
-        """Write to each place that this writer has not written to yet what is not a record.
+    def _open_topics(self) -> None:
+        """Write to each partition of a topic that this writer has not written to yet what is not a record.
 
         A broker takes the batches of a producer that a partition knows nothing of in any order. Where the first of
         several is refused, as a leader has just moved or the topic was just made, and the second is taken, the first is
         lost, and the client says that it was written (KAFKA-15591). A single small one opens the way for all.
         """
-        places = [place for place in self._places() if (place.topic, place.partition) not in self._opened]
-        if not places:
-            return
-        errors = self._touch(places, None)
-        self._abort()  # whatever is not written by now is reported as an error
-        if errors:
-            self._producer.raise_as_ours(errors[0], "beginning to write")
-        self._opened.update((place.topic, place.partition) for place in places)
+        new = self._topics - self._opened
+        if new:
+            self._touch_and_abort(self._client.places_of(*sorted(new)), None, "beginning to write")
+            self._opened |= new
 
     def _turn(self, topic: str) -> int:
         """Return the partition for the records of this batch that have no key: together they make larger blocks."""
@@ -188,11 +184,9 @@ class Transactions:
 
     def _take_back(self, hanging: Acknowledged, places: Sequence[TopicPartition], has_offsets: bool) -> None:
         """Abort another transaction in the same places, and so all that hangs there."""
-        errors = self._touch(places, None if has_offsets else hanging)
-        self._abort()  # whatever is not written by now is reported as an error
+        self._acknowledged = hanging  # whatever becomes of this, it is looked after
+        self._touch_and_abort(places, None if has_offsets else hanging, "taking back what hangs")
         self._acknowledged = replace(hanging, ends=self._client.ends_as_of_now(hanging.places))
-        if errors:
-            self._producer.raise_as_ours(errors[0], "taking back what hangs")
 
     def _commit_again(self, hanging: Acknowledged, places: Sequence[TopicPartition], has_offsets: bool) -> None:
         """Commit another transaction in each of these places, and so all that hangs there.
@@ -207,6 +201,12 @@ class Transactions:
                 self._raise_as_lost(errors[0])
             self._is_making_sure = True
             self._end_making_sure()
+
+    def _touch_and_abort(self, places: Sequence[TopicPartition], offsets_of: Acknowledged | None, doing: str) -> None:
+        errors = self._touch(places, offsets_of)
+        self._abort()  # whatever is not written by now is reported as an error
+        if errors:
+            self._producer.raise_as_ours(errors[0], doing)
 
     def _touch(self, places: Sequence[TopicPartition], offsets_of: Acknowledged | None) -> list[KafkaError]:
         """Begin a transaction that writes to each of these places, and where the offsets of that one's group are.

@@ -8,7 +8,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tocsin.bus.consumer import ConsumerSettings
-from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.client import Client, Place
 from tocsin.bus.kafka.complaints import error_of
 from tocsin.bus.kafka.patience import within
 from tocsin.bus.kafka.reader import is_nothing, record_of
@@ -24,8 +24,6 @@ _AT_ONCE = 500
 _LOOK_SECONDS = 15.0  # between looks whether a partition holds what does not come
 _CLOSE_SECONDS = 15.0  # longer than a session, which closing may wait for
 _RECORD_BYTES = 64 << 10  # taken to be larger than most, so that a batch does not grow far beyond its limit
-
-_Place = tuple[str, int]
 
 
 class KafkaConsumer:
@@ -49,17 +47,17 @@ class KafkaConsumer:
         self._settings = settings
         self._on_rebalance = on_rebalance
         self._is_incremental = client.settings.is_incremental()
-        self._positions: dict[_Place, int] = {}  # next offset to read: of the last batch, or as committed before
-        self._ends: dict[_Place, int] = {}  # the end as it was reached, where markers lie behind the last record
-        self._gone: set[_Place] = set()  # lost or handed back during this call of the client
+        self._positions: dict[Place, int] = {}  # next offset to read: of the last batch, or as committed before
+        self._ends: dict[Place, int] = {}  # the end as it was reached, where markers lie behind the last record
+        self._gone: set[Place] = set()  # lost or handed back during this call of the client
         self._problem: Exception | None = None  # of a callback: it cannot raise through the client
         self._member_of_batch = ""
         self._waited = 0.0  # seconds of this read in which there was nothing to take
         self._arrivals: list[tuple[int, int]] = []  # of this read: how many records came, and when
         self._next_look = time.monotonic() + _LOOK_SECONDS
         self._seen_since = 0  # records, since that look
-        self._behind: dict[_Place, int] = {}  # at that look: where there was more, and what was next
-        self.places: frozenset[_Place] = frozenset()  # replaced, never changed: another thread may look
+        self._behind: dict[Place, int] = {}  # at that look: where there was more, and what was next
+        self.places: frozenset[Place] = frozenset()  # replaced, never changed: another thread may look
         for topic in topics:
             client.partitions(topic)
         self._consumer = client.made(Consumer, client.settings.consumer(group, member, client.complaints.hear))
@@ -179,7 +177,7 @@ class KafkaConsumer:
         One that has gone and come again within one call is read anew from where the group is: those records count.
         """
         kept: list[Record] = []
-        following: dict[_Place, int] = {}
+        following: dict[Place, int] = {}
         for record in reversed(new):
             place = (record.topic, record.partition)
             if place in self._gone:

@@ -72,6 +72,5 @@ class GroupOffsets:
     def _asker(self, group: str, is_settled: bool) -> Consumer:
         known = self._askers.get((group, is_settled))
         if known is None:
-            properties = self._client.settings.asker(group, is_settled, self._client.complaints.hear)
-            known = self._askers[(group, is_settled)] = self._client.made(Consumer, properties)
+            known = self._askers[(group, is_settled)] = self._client.new_asker(group, is_settled)
         return known

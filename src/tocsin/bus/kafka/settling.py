@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import TopicPartition
 
-from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.client import Client, Place
 from tocsin.bus.kafka.group_offsets import GroupOffsets
 from tocsin.errors import DeliveryError, ReopenError
 
@@ -22,8 +22,6 @@ SETTLING_SECONDS = 2.0  # it takes some milliseconds
 _PAUSE_SECONDS = 0.01
 _AGAIN_SECONDS = 0.1
 
-_Place = tuple[str, int]
-
 
 @dataclass(frozen=True)
 class Acknowledged:
@@ -31,7 +29,7 @@ class Acknowledged:
 
     is_commit: bool
     places: Sequence[TopicPartition]
-    ends: Callable[[], Mapping[_Place, int]]  # of the places, as they were when it was acknowledged
+    ends: Callable[[], Mapping[Place, int]]  # of the places, as they were when it was acknowledged
     group: str = ""  # whose offsets are in it
     offsets: Sequence[TopicPartition] = ()
 
@@ -52,7 +50,7 @@ def wait_for_offsets(acknowledged: Acknowledged, group_offsets: GroupOffsets) ->
     return True
 
 
-def wait_for_outputs(acknowledged: Acknowledged, held: Mapping[_Place, int], client: Client) -> Mapping[_Place, int]:
+def wait_for_outputs(acknowledged: Acknowledged, held: Mapping[Place, int], client: Client) -> Mapping[Place, int]:
     """Wait until nothing is open before the ends. Return the places where something still is, and from which offset.
 
     It may be of whomever. `held`: what is known to be of others. Raises DeliveryError where nobody answers.

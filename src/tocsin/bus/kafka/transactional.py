@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
@@ -75,8 +75,7 @@ class TransactionalProducer:
 
     def touch_offsets(self, group: str, place: TopicPartition) -> None:
         """Do so where the group's offsets are kept, by one of `place`. Raises ReopenError, too."""
-        settings = self._client.settings.asker(group, is_settled=True, error_cb=self._client.complaints.hear)
-        nobody = self._client.made(Consumer, settings)  # no member: the broker does not ask for its partitions
+        nobody = self._client.new_asker(group, is_settled=True)
         try:
             self.send_offsets([TopicPartition(place.topic, place.partition, 0)], nobody.consumer_group_metadata())
         finally:
