@@ -84,6 +84,16 @@ def test_a_process_whose_name_another_has_taken_commits_nothing_any_more(connect
     assert values_in(successor, "out") == [b"by the successor"]
 
 
+def test_a_member_whose_name_another_has_taken_is_opened_anew_rather_than_silent(connect: Connect) -> None:
+    fast = {"heartbeat_interval_ms": "500"}
+    first, second = connect("same", **fast), connect("same", **fast)
+    _append(first, "raw", b"1")
+    reader, successor = _consumer(first, "taken"), _consumer(second, "taken")
+    next_batch(reader)
+    with pytest.raises(ReopenError, match="fenced"):
+        until(lambda: successor.read() and not reader.read(), _SECONDS)
+
+
 def test_a_member_whose_partitions_went_to_another_while_it_was_away_commits_nothing(connect: Connect) -> None:
     fast = {"session_timeout_ms": "6000", "heartbeat_interval_ms": "1000", "max_poll_interval_ms": "6000"}
     away = connect("away", **fast)

@@ -61,6 +61,9 @@ class Round:
                 drain(feeder, data)
                 keeper.stop_all()
                 keeper.check()
+            except SoakFailedError as failure:
+                self.say(f"FAILED: {failure}\n{keeper.last_words()}")
+                raise
             finally:
                 if feeder.is_alive():
                     feeder.stop()

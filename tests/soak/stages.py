@@ -19,6 +19,8 @@ _LOOK_SECONDS = 0.02
 _STOP_SECONDS = 60.0
 _AGAIN = 75  # something outside did not let it start: a broker that is not there yet
 _AGAIN_SECONDS = 0.5
+_WORDS_SECONDS = 1.0  # in which a process writes where it is
+_WORDS_LINES = 40
 
 
 @dataclass
@@ -137,6 +139,19 @@ class Keeper(threading.Thread):
             self.wait(name, _STOP_SECONDS)
         self._end()
 
+    def last_words(self) -> str:
+        """End all at once, and return what each last said, and where its threads were."""
+        for name in self.stages:
+            self.hold(name)
+            self.signal(signal.SIGABRT, self.pids(name))
+        time.sleep(_WORDS_SECONDS)
+        words = []
+        for stage in self.stages.values():
+            if stage.starts:
+                lines = self._log(stage).read_text(errors="replace").splitlines()[-_WORDS_LINES:]
+                words += [f"== {stage.name}", *lines]
+        return "\n".join(words)
+
     def kill_all(self) -> None:
         """End all at once, whatever they are doing."""
         for name in list(self.stages):
@@ -185,7 +200,7 @@ class Keeper(threading.Thread):
             stage.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env={**os.environ, **environment},
+                env={**os.environ, "PYTHONFAULTHANDLER": "1", **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -10,7 +10,7 @@ from typing import NoReturn
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from tocsin.bus.kafka.client import Client, Place
-from tocsin.bus.kafka.complaints import error_of
+from tocsin.bus.kafka.complaints import error_of, is_fatal
 from tocsin.bus.kafka.consumer import KafkaConsumer
 from tocsin.bus.kafka.group_offsets import GroupOffsets
 from tocsin.bus.kafka.positions import POSITIONS, position_record
@@ -91,7 +91,7 @@ class Transactions:
         except KafkaException as raised:
             error = error_of(raised)
             self._producer.hear()
-            if error.txn_requires_abort() or (self._undecided is None and not error.fatal()):
+            if error.txn_requires_abort() or (self._undecided is None and not is_fatal(error)):
                 self._undo(batch, consumer)
             self._producer.raise_as_ours(error, "committing")
         except ReopenError:

@@ -115,9 +115,14 @@ class Complaints:
         sentence = self.named(error, doing)
         if error.code() in (KafkaError._TIMED_OUT, KafkaError._TRANSPORT) and self.last is not None:
             sentence += f" ({self.last.str()})"
-        if error.fatal() or error.code() in _OF_THE_GROUP or error.code() == KafkaError._STATE:
+        if is_fatal(error) or error.code() in _OF_THE_GROUP or error.code() == KafkaError._STATE:
             raise ReopenError(sentence)
         raise DeliveryError(sentence)
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Whether its client does nothing more. A consumer says so once, as a message, and then is silent."""
+    return error.fatal() or error.code() == KafkaError._FATAL
 
 
 def error_of(exception: KafkaException) -> KafkaError:
