@@ -160,6 +160,22 @@ def test_offsets_that_hang_of_an_acknowledged_commit_are_carried_out(
         assert set(values_in(bus, "out")) == {b"1", b"2", b"3"}
 
 
+def test_offsets_that_are_carried_out_move_no_group_in_a_topic_that_it_reads_and_writes(
+    cluster: Cluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    _filled(cluster, tmp_path)
+    with closing(_opened(cluster, tmp_path, writes=("raw",))) as bus:
+        batch = next_batch(bus.consumer("group", ["raw"], ConsumerSettings()))
+        committer = bus.committer(group="group")
+        committer.commit({}, batch)
+        of_it = wire.Place("raw", 0, batch.offsets["raw", 0])
+        wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
+        committer.settle()
+        assert "made sure of" in caplog.text
+        assert bus.committed("group") == batch.offsets
+
+
 def test_positions_that_hang_hold_up_nobody_and_count_only_with_their_records(cluster: Cluster, tmp_path: Path) -> None:
     with closing(_opened(cluster, tmp_path, writes=("raw",))) as bus:
         bus.committer(owner="test").commit({"raw": [Record(b"1")]}, Batch(positions={"file": b"1"}))

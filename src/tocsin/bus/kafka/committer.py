@@ -125,7 +125,7 @@ class Transactions:
         """
         new = self._topics - self._opened
         if new:
-            self._touch_and_abort(self._client.places_of(*sorted(new)), None, "beginning to write")
+            self._touch_and_abort(self._client.places_of(*sorted(new)), "", "beginning to write")
             self._opened |= new
 
     def _turn(self, topic: str) -> int:
@@ -185,7 +185,7 @@ class Transactions:
     def _take_back(self, hanging: Acknowledged, places: Sequence[TopicPartition], has_offsets: bool) -> None:
         """Abort another transaction in the same places, and so all that hangs there."""
         self._acknowledged = hanging  # whatever becomes of this, it is looked after
-        self._touch_and_abort(places, None if has_offsets else hanging, "taking back what hangs")
+        self._touch_and_abort(places, "" if has_offsets else hanging.group, "taking back what hangs")
         self._acknowledged = replace(hanging, ends=self._client.ends_as_of_now(hanging.places))
 
     def _commit_again(self, hanging: Acknowledged, places: Sequence[TopicPartition], has_offsets: bool) -> None:
@@ -194,22 +194,22 @@ class Transactions:
         One for each, for one that fails takes back what hangs where it was. The offsets come first: outputs that hang
         alone are committed by whoever comes next.
         """
-        turns: list[tuple[Sequence[TopicPartition], Acknowledged | None]] = [([place], None) for place in places]
-        for turn in turns if has_offsets else [([], hanging), *turns]:
+        turns: list[tuple[Sequence[TopicPartition], str]] = [([place], "") for place in places]
+        for turn in turns if has_offsets else [([], hanging.group), *turns]:
             errors = self._touch(*turn)
             if errors:
                 self._raise_as_lost(errors[0])
             self._is_making_sure = True
             self._end_making_sure()
 
-    def _touch_and_abort(self, places: Sequence[TopicPartition], offsets_of: Acknowledged | None, doing: str) -> None:
-        errors = self._touch(places, offsets_of)
+    def _touch_and_abort(self, places: Sequence[TopicPartition], group: str, doing: str) -> None:
+        errors = self._touch(places, group)
         self._abort()  # whatever is not written by now is reported as an error
         if errors:
             self._producer.raise_as_ours(errors[0], doing)
 
-    def _touch(self, places: Sequence[TopicPartition], offsets_of: Acknowledged | None) -> list[KafkaError]:
-        """Begin a transaction that writes to each of these places, and where the offsets of that one's group are.
+    def _touch(self, places: Sequence[TopicPartition], group: str) -> list[KafkaError]:
+        """Begin a transaction that writes to each of these places, and where the offsets of a group are, if given.
 
         Return a list that takes what could not be written, by the time the transaction ends.
         """
@@ -217,9 +217,8 @@ class Transactions:
         try:
             self._producer.begin()
             errors = self._producer.touch(places)
-            if offsets_of is not None:
-                # Of a place that the group does not read: others may have gone on in those that it does.
-                self._producer.touch_offsets(offsets_of.group, [*offsets_of.places, *offsets_of.offsets][0])
+            if group:
+                self._producer.touch_offsets(group)
             self._producer.flush()  # only what is written gets a marker
         except KafkaException as raised:
             errors.append(error_of(raised))

@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
 from tocsin.bus.kafka.patience import within
+from tocsin.bus.kafka.positions import POSITIONS
 from tocsin.bus.kafka.reader import NOTHING
 from tocsin.errors import ReopenError
 from tocsin.event import Record
@@ -73,11 +74,11 @@ class TransactionalProducer:
             self._put(place.topic, None, _NO_KEY, place.partition, on_delivery=report, headers=list(NOTHING))
         return errors
 
-    def touch_offsets(self, group: str, place: TopicPartition) -> None:
-        """Do so where the group's offsets are kept, by one of `place`. Raises ReopenError, too."""
+    def touch_offsets(self, group: str) -> None:
+        """Do so where the group's offsets are kept, by one of a topic that no group reads. Raises ReopenError, too."""
         nobody = self._client.new_asker(group, is_settled=True)
         try:
-            self.send_offsets([TopicPartition(place.topic, place.partition, 0)], nobody.consumer_group_metadata())
+            self.send_offsets([TopicPartition(POSITIONS, 0, 0)], nobody.consumer_group_metadata())
         finally:
             nobody.close()
 
