@@ -1,5 +1,6 @@
 """The loop: what is committed with what, what a tick, an end and a failure do."""
 
+import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -186,3 +187,18 @@ def test_portions_are_all_records_in_order_whatever_is_said_of_their_arrivals(co
     records = [Record(b"%d" % number) for number in range(size)]
     batch = Batch(records, arrivals=[(count, number) for number, count in enumerate(counts)])
     assert [record for _, portion in batch.portions() for record in portion] == records
+
+
+def test_what_a_former_loop_has_left_is_collected() -> None:
+    class Left:
+        """In a cycle, as a client and its callbacks are."""
+
+        def __init__(self) -> None:
+            self.itself = self
+
+    left = Left()
+    gone = weakref.ref(left)
+    pump(_Source(), _upper, _Committer(), _Meter(), _never)
+    del left
+    pump(_Source(), _upper, _Committer(), _Meter(), _never)
+    assert gone() is None

@@ -131,6 +131,7 @@ def pump(
     A batch in hand is finished first. DeliveryError, of the step or of the commit, is retried with back-off; a step
     that has done its work is not run again. ReopenError ends it: what was not committed will be read again.
     """
+    gc.unfreeze()  # what a former bus has left goes
     gc.collect()
     gc.freeze()  # what is there now stays
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)

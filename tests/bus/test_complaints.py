@@ -5,8 +5,10 @@ from confluent_kafka import KafkaError
 
 from tocsin.bus.kafka import complaints
 from tocsin.bus.kafka.complaints import Complaints
+from tocsin.errors import ConfigError
 
 _REFUSED = KafkaError(KafkaError._TRANSPORT, "Connect to ipv4#127.0.0.1:9092 failed: Connection refused")
+_HANDSHAKE = KafkaError(KafkaError._AUTHENTICATION, "SASL PLAIN mechanism handshake failed: Broker transport failure")
 _ALL_DOWN = KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
 
 
@@ -91,3 +93,37 @@ def test_one_broker_of_several_that_is_away_is_said_and_is_no_outage(caplog: pyt
     assert not heard.is_away
     heard.answered()
     assert caplog.messages == [f"Kafka at kafka:9092: {_REFUSED.str()}"]
+
+
+def test_a_handshake_that_fails_as_a_broker_goes_away_is_no_refusal() -> None:
+    clock = _Clock()
+    heard = _connected(clock)
+    for _ in range(3):  # now and then, hours between
+        heard.hear(_HANDSHAKE)
+        heard.raise_refusal()
+        clock.now += 3600
+    for _ in range(20):
+        heard.hear(_HANDSHAKE)
+        clock.now += 1
+    heard.answered()
+    for _ in range(29):
+        heard.hear(_HANDSHAKE)
+        clock.now += 1
+    heard.raise_refusal()
+
+
+def test_a_password_that_is_refused_for_half_a_minute_is_refused() -> None:
+    clock = _Clock()
+    heard = _connected(clock)
+    for _ in range(31):
+        heard.hear(_HANDSHAKE)
+        clock.now += 1
+    with pytest.raises(ConfigError, match=r"sasl\.password"):
+        heard.raise_refusal()
+
+
+def test_a_password_that_is_refused_from_the_first_is_refused_at_once() -> None:
+    heard = Complaints("kafka:9092", _Clock())
+    heard.hear(_HANDSHAKE)
+    with pytest.raises(ConfigError, match=r"sasl\.password"):
+        heard.raise_refusal()

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from tests.bus.reads import next_batch, values_in
@@ -92,6 +93,36 @@ def test_a_member_whose_name_another_has_taken_is_opened_anew_rather_than_silent
     next_batch(reader)
     with pytest.raises(ReopenError, match="fenced"):
         until(lambda: successor.read() and not reader.read(), _SECONDS)
+
+
+class _SaysOnce:
+    """A consumer that says once, behind the first record it gives, that something went wrong which may pass."""
+
+    def __init__(self, consumer: Any) -> None:
+        self._consumer = consumer
+        self._has_said = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
+
+    def consume(self, count: int, seconds: float) -> list[Any]:
+        found = self._consumer.consume(count, seconds)
+        if self._has_said or not found:
+            return list(found)
+        self._has_said = True
+        return [found[0], SimpleNamespace(error=lambda: KafkaError(KafkaError.UNKNOWN)), *found[1:]]
+
+
+def test_records_beside_an_error_are_read_again(connect: Connect) -> None:
+    bus = connect("reader")
+    _append(bus, "raw", b"1", b"2", b"3")
+    reader = _consumer(bus, "erring")
+    reader._consumer = _SaysOnce(reader._consumer)
+    with pytest.raises(ReopenError, match="reading as group"):
+        until(lambda: not reader.read(), _SECONDS)
+    reader.close()
+    again = next_batch(_consumer(bus, "erring"))
+    assert {record.value for record in again.records} == {b"1", b"2", b"3"}
 
 
 def test_a_member_whose_partitions_went_to_another_while_it_was_away_commits_nothing(connect: Connect) -> None:

@@ -17,7 +17,7 @@ from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.committer import KafkaCommitter
 from tocsin.bus.kafka.positions import POSITIONS, position_record
 from tocsin.bus.kafka.transactional import TransactionalProducer
-from tocsin.errors import DeliveryError
+from tocsin.errors import DeliveryError, ReopenError
 from tocsin.event import Record
 from tocsin.flow import Batch, TopicSettings
 
@@ -169,11 +169,56 @@ def test_offsets_that_are_carried_out_move_no_group_in_a_topic_that_it_reads_and
         batch = next_batch(bus.consumer("group", ["raw"], ConsumerSettings()))
         committer = bus.committer(group="group")
         committer.commit({}, batch)
+        assert bus.committed("group") == batch.offsets  # its own marker is there
         of_it = wire.Place("raw", 0, batch.offsets["raw", 0])
         wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
         committer.settle()
         assert "made sure of" in caplog.text
         assert bus.committed("group") == batch.offsets
+
+
+def test_a_bus_that_is_opened_anew_carries_out_what_was_committed_before(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _filled(cluster, tmp_path)
+    with closing(_opened(cluster, tmp_path)) as bus:
+        _, batch = _committed(bus)
+        bus.committer(group="group").commit({"out": [Record(b"2")]}, Batch((), dict(batch.offsets)))
+        assert bus.committed("group") == batch.offsets  # its own marker is there
+        of_it = wire.Place("raw", 0, batch.offsets["raw", 0] + 1)  # to be told from what was carried out
+        wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
+        monkeypatch.setattr(Client, "is_there", lambda self: False)
+    monkeypatch.undo()
+    with closing(_opened(cluster, tmp_path)) as bus:
+        bus.consumer("group", ["raw"], ConsumerSettings())
+        assert bus.committed("group") == {("raw", 0): of_it.offset}, "taken back, it would be read again"
+        assert set(values_in(bus, "out")) == {b"1", b"2"}
+
+
+def test_offsets_are_carried_out_by_a_client_that_knows_no_former_coordinator(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _filled(cluster, tmp_path)
+    with closing(_opened(cluster, tmp_path)) as bus:
+        committer, batch = _committed(bus)
+        committer.commit({}, Batch((), dict(batch.offsets)))
+        assert bus.committed("group") == batch.offsets  # its own marker is there
+        of_it = wire.Place("raw", 0, batch.offsets["raw", 0])
+        wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
+        waits_for_ever = committer._transactions._producer
+        send = TransactionalProducer.send_offsets
+
+        def sent(producer: TransactionalProducer, offsets: list[TopicPartition], metadata: object) -> None:
+            if producer is waits_for_ever:
+                raise ReopenError("no answer")
+            send(producer, offsets, metadata)
+
+        monkeypatch.setattr(TransactionalProducer, "send_offsets", sent)
+        committer.settle()
+        assert bus.committed("group") == batch.offsets
+        committer.commit({"out": [Record(b"2")]}, Batch((), dict(batch.offsets)))
+        committer.settle()
+        assert set(values_in(bus, "out")) == {b"1", b"2"}
 
 
 def test_positions_that_hang_hold_up_nobody_and_count_only_with_their_records(cluster: Cluster, tmp_path: Path) -> None:

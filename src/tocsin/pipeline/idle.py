@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tocsin.bus.contract import Bus
+from tocsin.errors import DeliveryError
 
 _CHECK_SECONDS = 0.1
 
@@ -26,9 +27,16 @@ class UntilIdle:
         if now < self._next_check:
             return False
         self._next_check = now + _CHECK_SECONDS
-        if any(lag.records for group in self._groups for lag in self._bus.lag(group)):
+        if self._has_lag():
             self._idle_since = None
             return False
         if self._idle_since is None:
             self._idle_since = now
         return now - self._idle_since >= self._seconds
+
+    def _has_lag(self) -> bool:
+        """Whether a group has any; where nobody answers, it may."""
+        try:
+            return any(lag.records for group in self._groups for lag in self._bus.lag(group))
+        except DeliveryError:
+            return True

@@ -74,6 +74,7 @@ class KafkaBus:
         if self._reader is not None:
             self._reader.close()
         self._group_offsets.close()
+        self._client.close()
 
     # Topics
 
@@ -204,6 +205,7 @@ class KafkaBus:
     def _writer(self) -> Transactions:
         if self._transactions is None:
             self._transactions = Transactions(self._client, self._member, self._writes, self._group_offsets)
+            self._transactions.settle()  # what was committed before the bus was opened anew
         return self._transactions
 
     def _end_hanging_offsets(self, group: str, topics: Sequence[str]) -> None:

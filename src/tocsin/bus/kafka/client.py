@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from confluent_kafka.admin import AdminClient
 
 from tocsin.bus.kafka.complaints import Complaints, error_of
-from tocsin.bus.kafka.patience import begun
+from tocsin.bus.kafka.patience import begun, let_go
 from tocsin.bus.kafka.settings import KafkaSettings
 from tocsin.errors import ConfigError, DeliveryError, ReopenError, StoppedError
 from tocsin.kafka_names import FIXED
@@ -63,6 +63,11 @@ class Client:
         """
         return self.made(Consumer, self.settings.asker(group, is_settled, self.complaints.hear))
 
+    def close(self) -> None:
+        for asker in self._askers.values():
+            let_go(asker.close)
+        self._askers.clear()
+
     # Topics
 
     def partitions(self, topic: str) -> int:
@@ -81,6 +86,7 @@ class Client:
         try:
             listed = self._admin.list_topics(timeout=_ANSWER_SECONDS).topics
         except KafkaException as error:
+            self._admin = self._new_admin()  # who knew a broker that has gone may not find another
             self.complaints.raise_as_ours(error_of(error), "listing topics")
         self._topics = {name: len(topic.partitions) for name, topic in listed.items() if topic.error is None}
         return self._topics
@@ -217,10 +223,7 @@ class Client:
         return {(place.topic, place.partition): place.offset for place in answers}
 
     def retried(self, action: Callable[[], _Answer]) -> _Answer:
-        """Return what the action returns: a topic just made, or one whose leader has moved, answers after a while.
-
-        A new client asks each time: the old one may ask with what it knows of a leader for ever (librdkafka 2.16).
-        """
+        """Return what the action returns: a topic just made, or one whose leader has moved, answers after a while."""
         deadline = 0.0  # counted from the first failure, which may have been to wait in vain
         while True:
             try:
@@ -233,7 +236,6 @@ class Client:
                 if now > deadline:
                     raise
                 time.sleep(_PAUSE_SECONDS)
-                self._admin = self._new_admin()
 
     def _new_admin(self) -> AdminClient:
         return self.made(AdminClient, self.settings.admin(self.complaints.hear))

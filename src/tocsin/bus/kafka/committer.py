@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from random import randrange
 from typing import NoReturn
@@ -24,6 +23,9 @@ log = logging.getLogger(__name__)
 
 _LOOKS = 2  # for what was acknowledged, before what is still open is taken to be others'
 
+# What was not seen to be carried out, by servers and writer: of this process, which may open the bus anew meanwhile.
+_left: dict[tuple[str, str], Acknowledged] = {}
+
 
 class Transactions:
     """The commits of one writer, one after the other."""
@@ -31,6 +33,7 @@ class Transactions:
     def __init__(self, client: Client, member: str, writes: Iterable[str], group_offsets: GroupOffsets) -> None:
         """Take the place of any former process of that name. Raises ConfigError, DeliveryError."""
         self._client = client
+        self._member = member
         self._topics = set(writes)  # all that it writes to
         self._group_offsets = group_offsets
         self._producer = TransactionalProducer(client, member)
@@ -41,12 +44,24 @@ class Transactions:
         self._acknowledged: Acknowledged | None = None  # answered, and not known to be carried out yet
         self._is_making_sure = False  # of that commit; asked for, and not answered yet
         self._held: Mapping[Place, int] = {}  # where others' transactions are open
+        left = _left.pop(self._name, None)
+        if left is not None:
+            self._acknowledged = replace(left, ends=client.ends_as_of_now(left.places))
 
     def close(self) -> None:
-        with suppress(KafkaException, ConfigError, DeliveryError):
+        """Let go. What is not seen to be carried out is looked after by the next one of that name in this process."""
+        try:
             if self._acknowledged is not None and not self._is_making_sure and self._client.is_there():
                 self.settle()
+        except (KafkaException, ConfigError, DeliveryError) as error:
+            log.warning("What was committed last was not seen to be carried out: %s", error)
+        if self._acknowledged is not None:
+            _left[self._name] = self._acknowledged
         self._producer.close()
+
+    @property
+    def _name(self) -> tuple[str, str]:
+        return self._client.settings.servers, self._member
 
     # What a former process left
 
@@ -166,7 +181,11 @@ class Transactions:
             acknowledged = self._acknowledged
             if acknowledged is None:
                 return
-            has_offsets = wait_for_offsets(acknowledged, self._group_offsets)
+            try:
+                has_offsets = wait_for_offsets(acknowledged, self._group_offsets)
+            except ReopenError:  # it is undone, and will be read again
+                self._acknowledged = None
+                raise
             held = wait_for_outputs(acknowledged, self._held, self._client)
             if has_offsets and not held:
                 break
@@ -192,8 +211,11 @@ class Transactions:
         """Commit another transaction in each of these places, and so all that hangs there.
 
         One for each, for one that fails takes back what hangs where it was. The offsets come first: outputs that hang
-        alone are committed by whoever comes next.
+        alone are committed by whoever comes next. A new client sets them: one that was there before may wait for the
+        group's coordinator for ever, and its successor would abort what it had begun, with all that hangs.
         """
+        if not has_offsets:
+            self._renew()
         turns: list[tuple[Sequence[TopicPartition], str]] = [([place], "") for place in places]
         for turn in turns if has_offsets else [([], hanging.group), *turns]:
             errors = self._touch(*turn)
@@ -201,6 +223,12 @@ class Transactions:
                 self._raise_as_lost(errors[0])
             self._is_making_sure = True
             self._end_making_sure()
+
+    def _renew(self) -> None:
+        """Go on with a new client. There is no transaction that this could abort."""
+        former, self._producer = self._producer, TransactionalProducer(self._client, self._member)
+        former.close()
+        self._opened.clear()
 
     def _touch_and_abort(self, places: Sequence[TopicPartition], group: str, doing: str) -> None:
         errors = self._touch(places, group)

@@ -30,6 +30,8 @@ _REFUSED = {
     KafkaError.SASL_AUTHENTICATION_FAILED: "check `sasl.username`, `sasl.password` and `sasl.mechanism`",
     KafkaError.UNSUPPORTED_VERSION: "use a newer broker: Tocsin needs Kafka 2.5 or later",
 }
+_MAY_PASS = {KafkaError._AUTHENTICATION, KafkaError._SSL}  # also said where a broker goes away in the middle of it
+_PASS_SECONDS = 30.0
 _OF_THE_GROUP = {  # the partitions may be somebody else's by now
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
@@ -56,13 +58,14 @@ class Complaints:
         self.where = where
         self._clock = clock
         self._refusal: KafkaError | None = None
+        self._refused: tuple[float, float] | None = None  # first and last time, of what may pass
         self.last: KafkaError | None = None
         self.is_connected = False  # before, who connects tells what went wrong
         self._said: dict[int, tuple[float, float]] = {}  # code -> when last, and for how long not again
 
     def hear(self, error: KafkaError) -> None:
         """Take a complaint; called by the client, from within its own calls."""
-        if error.code() in _REFUSED:
+        if error.code() in _REFUSED and not self._may_pass(error):
             self._refusal = self._refusal or error
             return
         if error.code() == KafkaError._ALL_BROKERS_DOWN:  # follows upon its cause
@@ -73,6 +76,14 @@ class Complaints:
         self.last = error
         if self.is_connected:
             self._say(error)
+
+    def _may_pass(self, error: KafkaError) -> bool:
+        if not self.is_connected or error.code() not in _MAY_PASS:
+            return False
+        now = self._clock()
+        first, last = self._refused or (now, now)
+        self._refused = first if now - last < _PASS_SECONDS else now, now
+        return now - self._refused[0] < _PASS_SECONDS
 
     def _say(self, error: KafkaError) -> None:
         now = self._clock()
@@ -91,6 +102,7 @@ class Complaints:
 
     def answered(self) -> None:
         """Kafka has answered: say so where it was away."""
+        self._refused = None
         since = _away_since.pop(self.where, None)
         if since is not None:
             self._said.clear()

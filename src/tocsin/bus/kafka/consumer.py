@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka.client import Client, Place
 from tocsin.bus.kafka.complaints import error_of
-from tocsin.bus.kafka.patience import within
+from tocsin.bus.kafka.patience import let_go
 from tocsin.bus.kafka.reader import is_nothing, record_of
 from tocsin.errors import ConfigError, DeliveryError, ReopenError
 from tocsin.event import Record
@@ -57,6 +57,7 @@ class KafkaConsumer:
         self._next_look = time.monotonic() + _LOOK_SECONDS
         self._seen_since = 0  # records, since that look
         self._behind: dict[Place, int] = {}  # at that look: where there was more, and what was next
+        self._is_closed = False
         self.places: frozenset[Place] = frozenset()  # replaced, never changed: another thread may look
         for topic in topics:
             client.partitions(topic)
@@ -66,8 +67,7 @@ class KafkaConsumer:
     def read(self) -> Batch | None:
         """Return the next batch, or a tick when nothing came for a while; never None: a topic has no end.
 
-        Raises ConfigError where records are gone that the group has not read, with their number; DeliveryError,
-        ReopenError.
+        Raises ConfigError where records are gone that the group has not read, with their number; ReopenError.
         """
         self._waited = 0.0
         self._arrivals.clear()
@@ -87,12 +87,11 @@ class KafkaConsumer:
     def close(self) -> None:
         """Leave. A member with a name keeps its partitions for its successor until its session ends.
 
-        Where a broker has gone the client may wait for ever (github.com/confluentinc/librdkafka/issues/4519).
+        A second time does nothing.
         """
-        try:
-            within(_CLOSE_SECONDS, self._consumer.close)
-        except TimeoutError:
-            log.warning("Group %s: the client does not end; it is left to itself.", self.group)
+        if not self._is_closed:
+            self._is_closed = True
+            let_go(self._consumer.close, _CLOSE_SECONDS)
 
     def metadata_of_batch(self) -> object:
         """Return what lets the broker refuse the offsets of the last batch where its partitions are others' by now.
@@ -117,7 +116,7 @@ class KafkaConsumer:
             is_first = not records
             room = min(settings.max_records - len(records), (settings.max_bytes - size) // _RECORD_BYTES)
             new = self._taken(max(1, min(_AT_ONCE, room)), 0.0)
-            if not new:
+            if not new and self._problem is None:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     return records
@@ -144,7 +143,8 @@ class KafkaConsumer:
         try:
             messages: list[Any] = self._consumer.consume(count, seconds)
         except KafkaException as raised:
-            self._client.complaints.raise_as_ours(error_of(raised), f"reading as group `{self.group}`")
+            self._give_up(error_of(raised))
+            return []
         self._client.heed_complaints()
         records = []
         for message in messages:
@@ -158,14 +158,20 @@ class KafkaConsumer:
     def _take_error(self, message: Any, error: KafkaError) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             self._ends[(message.topic(), message.partition())] = message.offset()
-            return
-        if error.code() == KafkaError._AUTO_OFFSET_RESET:
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             self._problem = self._problem or self._loss(message.topic(), message.partition())
-            return
-        if error.code() == KafkaError._MAX_POLL_EXCEEDED:
-            self._problem = self._problem or ReopenError(f"group `{self.group}`: {error.str()}")
-            return
-        self._client.complaints.raise_as_ours(error, f"reading as group `{self.group}`")
+        else:
+            self._give_up(error)
+
+    def _give_up(self, error: KafkaError) -> None:
+        """Have this read end with ReopenError: the client does not give again what it gave beside an error.
+
+        Raises ConfigError where no retry would help.
+        """
+        try:
+            self._client.complaints.raise_as_ours(error, f"reading as group `{self.group}`")
+        except DeliveryError as raised:
+            self._problem = self._problem or ReopenError(str(raised))
 
     def _kept(self, records: list[Record]) -> list[Record]:
         """Return what was collected before of partitions that have not gone."""
@@ -222,13 +228,18 @@ class KafkaConsumer:
                 f" came for {_LOOK_SECONDS:g} s; it is asked for anew"
             )
 
-    def _loss(self, topic: str, partition: int) -> ConfigError:
+    def _loss(self, topic: str, partition: int) -> Exception:
         """Say how many records are gone that the group has not read."""
         place = (topic, partition)
         wanted = TopicPartition(topic, partition)
-        committed = self._consumer.committed([wanted], _ANSWER_SECONDS)[0].offset
+        try:
+            committed = self._consumer.committed([wanted], _ANSWER_SECONDS)[0].offset
+            first, end = self._client.firsts([wanted])[place], self._client.ends([wanted])[place]
+        except (KafkaException, DeliveryError) as error:
+            return ReopenError(f"group `{self.group}`: asking what is left of `{topic}` partition {partition}: {error}")
         following = max(self._positions.get(place, -1), committed)
-        first, end = self._client.firsts([wanted])[place], self._client.ends([wanted])[place]
+        if first <= following <= end:
+            return ReopenError(f"group `{self.group}`: `{topic}` partition {partition} was cut, and has grown again")
         if following > end:
             return ConfigError(
                 f"group `{self.group}`: its position {following} in `{topic}` partition {partition} lies beyond the"

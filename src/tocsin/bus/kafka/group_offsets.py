@@ -6,6 +6,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
+from tocsin.bus.kafka.patience import let_go
 from tocsin.errors import DeliveryError
 
 _ANSWER_SECONDS = 10.0
@@ -25,7 +26,7 @@ class GroupOffsets:
 
     def close(self) -> None:
         for asker in self._askers.values():
-            asker.close()
+            let_go(asker.close)
         self._askers.clear()
 
     def of(
@@ -43,7 +44,9 @@ class GroupOffsets:
             if failed:
                 raise KafkaException(failed)
         except KafkaException as error:
-            self._askers.pop((group, is_settled)).close()  # who knew a broker that has gone may not find the new one
+            let_go(
+                self._askers.pop((group, is_settled)).close
+            )  # who knew a broker that has gone may not find the new one
             self._client.complaints.raise_as_ours(error_of(error), f"asking where group `{group}` is")
         return {(place.topic, place.partition): place.offset for place in answers if place.offset >= 0}
 

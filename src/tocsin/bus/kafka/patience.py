@@ -1,10 +1,15 @@
 """Wait only so long for a call of the client that may never return, whatever time it was given."""
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 _Result = TypeVar("_Result")
+
+_CLOSE_SECONDS = 3.0
+
+log = logging.getLogger(__name__)
 
 
 def within(seconds: float, call: Callable[[], _Result]) -> _Result:
@@ -38,3 +43,11 @@ def begun(call: Callable[[], _Result]) -> Callable[[float], _Result]:
         return results[0]
 
     return wait
+
+
+def let_go(close: Callable[[], object], seconds: float = _CLOSE_SECONDS) -> None:
+    """Close a client: for ever, it may be, where a broker has gone (github.com/confluentinc/librdkafka/issues/4519)."""
+    try:
+        within(seconds, close)
+    except TimeoutError:
+        log.warning("A client of Kafka does not end; it is left to itself.")

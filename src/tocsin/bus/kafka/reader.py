@@ -8,6 +8,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from tocsin.bus.kafka.client import Client
+from tocsin.bus.kafka.patience import let_go
 from tocsin.errors import DeliveryError, StoppedError
 from tocsin.event import Headers, Record
 
@@ -31,7 +32,7 @@ class Reader:
         self._at: tuple[str, int, int] | None = None  # what the next call can read on at
 
     def close(self) -> None:
-        self._consumer.close()
+        let_go(self._consumer.close)
 
     def read(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
         """Return up to so many committed records from `offset` on, fewer where they come slowly; [] at the end.

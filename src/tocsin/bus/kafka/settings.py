@@ -15,6 +15,8 @@ MAX_MESSAGE_BYTES = 5 << 20  # output topics allow 4 MiB of value; key and heade
 # A member that was killed holds its partitions for so long, unless its successor has its name: then for no time.
 _SESSION_MS = 8_000
 _HEARTBEAT_MS = 2_000
+# One that tries the same batch again and again holds up a group whose partitions are to move for no longer than this.
+_POLL_MS = 60_000
 # All partitions move in one step. Where they move in two (cooperative-sticky), a member that is replaced under its name
 # between them has given up partitions that nobody is given: the broker sees no change, and they are read no more.
 _STRATEGY = "roundrobin"
@@ -47,6 +49,7 @@ class KafkaSettings:
             "heartbeat.interval.ms": _HEARTBEAT_MS,
             "partition.assignment.strategy": _STRATEGY,
             "group.instance.id": member,
+            "max.poll.interval.ms": max(_POLL_MS, int(self.properties.get("session.timeout.ms", 0))),
             "fetch.wait.max.ms": _FETCH_WAIT_MS,
             "queued.max.messages.kbytes": _QUEUED_KILOBYTES,
         }

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.complaints import error_of
-from tocsin.bus.kafka.patience import within
+from tocsin.bus.kafka.patience import let_go, within
 from tocsin.bus.kafka.positions import POSITIONS
 from tocsin.bus.kafka.reader import NOTHING
 from tocsin.errors import ReopenError
@@ -80,7 +80,7 @@ class TransactionalProducer:
         try:
             self.send_offsets([TopicPartition(POSITIONS, 0, 0)], nobody.consumer_group_metadata())
         finally:
-            nobody.close()
+            let_go(nobody.close)
 
     def send_offsets(self, offsets: Sequence[TopicPartition], metadata: object) -> None:
         """Set a group's offsets. Raises ReopenError, too.
