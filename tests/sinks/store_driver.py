@@ -70,7 +70,7 @@ def store_all(folder: Path, incoming: Sequence[Record]) -> None:
     bus, store = TinyBus(folder), folder / "store"
     manifest = Manifest(store)
     commits = bus.outputs(STORE_COMMITS)
-    manifest.catch_up(0, len(commits), commits[manifest.next_offset(0) :], NOON_US)
+    manifest.catch_up(0, commits[manifest.next_offset(0) :], NOON_US)
     writer = StoreWriter(store, "w0", lambda: NOON_US, manifest.last_commit("w0"), StoreSettings(csv_bytes=3_000))
     committer = StoreCommitter(writer, bus)
     maintenance = Maintenance(store, MaintenanceSettings(merge_files=3, grace_seconds=0))

@@ -66,8 +66,12 @@ class Bus(Protocol):
     def settle(self, topic: str) -> None:
         """Wait until every commit to the topic that has begun is decided."""
 
-    def read_from(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
-        """Return up to `max_records` records from `offset` on; [] where there are none."""
+    def read_from(self, topic: str, partition: int, offset: int, max_records: int, end: int = 0) -> list[Record]:
+        """Return up to `max_records` records from `offset` on; [] where there are none.
+
+        `end`: where the partition is known to end; who answers that it ends before is asked again. Raises
+        DeliveryError.
+        """
 
     def own(self, group: str) -> Ownership: ...
 

@@ -151,7 +151,14 @@ class EmbeddedBus:
     def settle(self, topic: str) -> None:
         """Return at once: a commit is decided when it returns."""
 
-    def read_from(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
+    def read_from(
+        self,
+        topic: str,
+        partition: int,
+        offset: int,
+        max_records: int,
+        end: int = 0,  # noqa: ARG002
+    ) -> list[Record]:
         """Return up to `max_records` records from `offset` on, fewer where they are large; [] where there are none."""
         return self.read_blocks(topic, partition, offset, max_records)[:max_records]
 

@@ -105,13 +105,21 @@ def list_commits(bus: Bus, manifest: Manifest, ours: str = "") -> None:
 
     `ours`: the installation whose commits these are, where several share the bus.
     """
+    listed = [manifest.next_offset(partition) for partition in range(bus.partitions(STORE_COMMITS))]
+    ends = bus.ends(STORE_COMMITS)  # only now: other writers commit and list meanwhile
     bus.settle(STORE_COMMITS)
-    for partition, (first, end) in bus.ends(STORE_COMMITS).items():
+    for partition, (first, end) in ends.items():
+        if listed[partition] > end:
+            raise ConfigError(
+                f"store: commits up to {listed[partition] - 1} of `{STORE_COMMITS}` partition {partition} are listed"
+                f" here, but the bus ends at {end}: it is not the bus that filled this store, or an older state of it."
+                " Restore the bus, or give an empty data directory"
+            )
         while True:
             following = manifest.next_offset(partition)
-            records = bus.read_from(STORE_COMMITS, partition, following, _READ_AT_ONCE)
+            records = bus.read_from(STORE_COMMITS, partition, following, _READ_AT_ONCE, end)
             is_removed = following < first
-            manifest.catch_up(partition, end, records, clock_us(), ours)
+            manifest.catch_up(partition, records, clock_us(), ours)
             following = manifest.next_offset(partition)
             if following >= end or (bus.has_gaps and not records):
                 break

@@ -111,21 +111,12 @@ class Manifest:
         with self._transaction() as connection:
             self._apply(connection, commit, listed_us)
 
-    def catch_up(
-        self, partition: int, end: int, records: Iterable[Record], listed_us: int, installation: str = ""
-    ) -> None:
+    def catch_up(self, partition: int, records: Iterable[Record], listed_us: int, installation: str = "") -> None:
         """Apply records of one partition of `store-commits`, read from `next_offset(partition)` on.
 
         Where several installations share the bus, only those of `installation` are meant; see `commit_key`.
-        `end` is the next offset that will be written there. Raises ConfigError when the store is ahead of the bus.
         """
         following = self.next_offset(partition)
-        if following > end:
-            raise ConfigError(
-                f"store: commits up to {following - 1} of `store-commits` partition {partition} are listed here, but"
-                f" the bus ends at {end}: it is not the bus that filled this store, or an older state of it."
-                " Restore the bus, or give an empty data directory"
-            )
         with self._transaction() as connection:
             for record in records:
                 if not installation or record.key.startswith(commit_key(installation, "")):

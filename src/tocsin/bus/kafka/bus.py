@@ -151,9 +151,9 @@ class KafkaBus:
         """Wait until every transaction that has written to the topic up to now has ended. Raises DeliveryError."""
         self._client.settle(topic)
 
-    def read_from(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
+    def read_from(self, topic: str, partition: int, offset: int, max_records: int, end: int = 0) -> list[Record]:
         """Return up to `max_records` committed records from `offset` on; [] where there are none."""
-        return self._read().read(topic, partition, offset, max_records)
+        return self._read().read(topic, partition, offset, max_records, end)
 
     # Groups
 

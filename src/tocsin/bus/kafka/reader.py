@@ -34,10 +34,12 @@ class Reader:
     def close(self) -> None:
         let_go(self._consumer.close)
 
-    def read(self, topic: str, partition: int, offset: int, max_records: int) -> list[Record]:
+    def read(self, topic: str, partition: int, offset: int, max_records: int, end: int = 0) -> list[Record]:
         """Return up to so many committed records from `offset` on, fewer where they come slowly; [] at the end.
 
-        Offsets have gaps: markers of transactions, and records of those that were not committed. Raises DeliveryError.
+        Offsets have gaps: markers of transactions, and records of those that were not committed. `end`: of what was
+        settled before. A leader that is new may say for a moment that its partition ends earlier, and is not believed.
+        Raises DeliveryError.
         """
         if self._at != (topic, partition, offset):
             self._consumer.assign([TopicPartition(topic, partition, offset)])
@@ -46,10 +48,11 @@ class Reader:
         started = time.monotonic()
         while len(records) < max_records:
             for message in self._taken(topic, min(_AT_ONCE, max_records - len(records))):
-                if message.error() is not None:
+                if message.error() is None:
+                    if not is_nothing(message):
+                        records.append(record_of(message))
+                elif message.offset() >= end:
                     return records
-                if not is_nothing(message):
-                    records.append(record_of(message))
             waited = time.monotonic() - started
             if records and waited > min(_SOME_SECONDS, _ANSWER_SECONDS):
                 break
