@@ -95,29 +95,21 @@ def test_a_member_whose_name_another_has_taken_is_opened_anew_rather_than_silent
         until(lambda: successor.read() and not reader.read(), _SECONDS)
 
 
-class _SaysOnce:
-    """A consumer that says once, behind the first record it gives, that something went wrong which may pass."""
-
-    def __init__(self, consumer: Any) -> None:
-        self._consumer = consumer
-        self._has_said = False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._consumer, name)
-
-    def consume(self, count: int, seconds: float) -> list[Any]:
-        found = self._consumer.consume(count, seconds)
-        if self._has_said or not found:
-            return list(found)
-        self._has_said = True
-        return [found[0], SimpleNamespace(error=lambda: KafkaError(KafkaError.UNKNOWN)), *found[1:]]
-
-
 def test_records_beside_an_error_are_read_again(connect: Connect) -> None:
     bus = connect("reader")
     _append(bus, "raw", b"1", b"2", b"3")
     reader = _consumer(bus, "erring")
-    reader._consumer = _SaysOnce(reader._consumer)
+    consume = reader._consumer.consume
+    said: list[Any] = []
+
+    def erring(count: int, seconds: float) -> list[Any]:
+        found: list[Any] = consume(count, seconds)
+        if said or not found:
+            return found
+        said.append(SimpleNamespace(error=lambda: KafkaError(KafkaError.UNKNOWN)))
+        return [found[0], *said, *found[1:]]
+
+    reader._consumer = _Consumer(reader._consumer, erring)
     with pytest.raises(ReopenError, match="reading as group"):
         until(lambda: not reader.read(), _SECONDS)
     reader.close()
@@ -439,6 +431,26 @@ def test_a_partition_of_which_nothing_comes_though_it_holds_more_is_asked_for_an
         committer.commit({"raw": records}, Batch())
         with pytest.raises(ReopenError, match="`raw` partition 2 holds more than was read of it, and nothing came"):
             until(lambda: is_read(80))
+
+
+def test_a_member_that_is_given_nothing_joins_anew_where_it_should_have_partitions(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tocsin.bus.kafka.consumer._LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("tocsin.bus.kafka.consumer._LONG_SECONDS", 1.0)
+    first, spare = (_consumer(connect(name), "few", "out") for name in ("first", "spare"))  # of one partition
+    began = time.monotonic()
+
+    def has_long_been_there() -> bool:
+        first.read()
+        spare.read()
+        return time.monotonic() - began > 8 and bool(first.places | spare.places)
+
+    until(has_long_been_there)
+    owner = first if first.places else spare
+    owner.places = frozenset()  # as where the client had to give it back, and never heard of it again
+    with pytest.raises(ReopenError, match="this member has no partitions, and should"):
+        until(lambda: owner.read() is None)
 
 
 def test_who_asks_where_topics_end_outlasts_a_pause_as_long_as_one_wait(connect: Connect, kafka: Cluster) -> None:

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaError, KafkaException, TopicPartition
 
 from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka.client import Client, Place
 from tocsin.bus.kafka.complaints import error_of
 from tocsin.bus.kafka.patience import let_go
 from tocsin.bus.kafka.reader import is_nothing, record_of
+from tocsin.bus.kafka.stalls import Stalls
 from tocsin.errors import ConfigError, DeliveryError, ReopenError
 from tocsin.event import Record
 from tocsin.flow import Batch
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 10.0
 _AT_ONCE = 500
 _LOOK_SECONDS = 15.0  # between looks whether a partition holds what does not come
+_LONG_SECONDS = 60.0  # without any partition, before the group is asked
 _CLOSE_SECONDS = 15.0  # longer than a session, which closing may wait for
 _RECORD_BYTES = 64 << 10  # taken to be larger than most, so that a batch does not grow far beyond its limit
 
@@ -54,9 +56,10 @@ class KafkaConsumer:
         self._member_of_batch = ""
         self._waited = 0.0  # seconds of this read in which there was nothing to take
         self._arrivals: list[tuple[int, int]] = []  # of this read: how many records came, and when
+        self._stalls = Stalls()
         self._next_look = time.monotonic() + _LOOK_SECONDS
         self._seen_since = 0  # records, since that look
-        self._behind: dict[Place, int] = {}  # at that look: where there was more, and what was next
+        self._had_places = time.monotonic()
         self._is_closed = False
         self.places: frozenset[Place] = frozenset()  # replaced, never changed: another thread may look
         for topic in topics:
@@ -202,31 +205,42 @@ class KafkaConsumer:
             raise problem
 
     def _raise_stall(self) -> None:
-        """Look now and then for a partition that holds more, of which nothing comes. Raises ReopenError.
-
-        After its leader has moved the client may never ask for it again
-        (github.com/confluentinc/librdkafka/issues/4492). One that waits for its turn behind others is none.
-        """
+        """Look now and then for what this member should have, and is not given. Raises ReopenError."""
         now = time.monotonic()
-        if now < self._next_look or not self.places:
+        if now < self._next_look:
             return
         self._next_look = now + _LOOK_SECONDS
-        was_behind, seen = self._behind, self._seen_since
-        self._behind, self._seen_since = {}, 0
         try:
-            ends = self._client.stable_ends_once([TopicPartition(*place) for place in self.places])
+            problem = self._stalled(now) if self.places else self._forgotten(now)
+        except ReopenError:
+            raise
         except DeliveryError:  # Kafka is away, or busy
             return
-        at = {place: max(self._positions[place], self._ends.get(place, 0)) for place in ends}
-        self._behind = {place: at[place] for place, end in ends.items() if end > at[place]}
-        stalled = {place for place, position in self._behind.items() if was_behind.get(place) == position}
-        waiting = sum(ends[place] - at[place] for place in self._behind.keys() - stalled)
-        if stalled and waiting <= seen:
-            topic, partition = min(stalled)
-            raise ReopenError(
-                f"group `{self.group}`: `{topic}` partition {partition} holds more than was read of it, and nothing"
-                f" came for {_LOOK_SECONDS:g} s; it is asked for anew"
-            )
+        if problem:
+            raise ReopenError(f"group `{self.group}`: {problem}; it is opened anew")
+
+    def _stalled(self, now: float) -> str:
+        """Say of which partition nothing comes that holds more."""
+        self._had_places = now
+        ends = self._client.stable_ends_once([TopicPartition(*place) for place in self.places])
+        following = {place: max(self._positions[place], self._ends.get(place, 0)) for place in ends}
+        seen, self._seen_since = self._seen_since, 0
+        stalled = self._stalls.look(following, ends, seen)
+        if stalled is None:
+            return ""
+        return "`{}` partition {} holds more than was read of it, and nothing came for a while".format(*stalled)
+
+    def _forgotten(self, now: float) -> str:
+        """Say whether this member should have partitions; where there are more members than those, some have none."""
+        if now - self._had_places < _LONG_SECONDS:
+            return ""
+        self._had_places = now
+        asked = self._client.admin.describe_consumer_groups([self.group])
+        described = self._client.ask("describing groups", asked)[self.group]
+        mine = [each for each in described.members if each.member_id == self._consumer.memberid()]
+        if described.state != ConsumerGroupState.STABLE or (mine and not mine[0].assignment.topic_partitions):
+            return ""
+        return "this member has no partitions, and should"
 
     def _loss(self, topic: str, partition: int) -> Exception:
         """Say how many records are gone that the group has not read."""
