@@ -44,9 +44,8 @@ class GroupOffsets:
             if failed:
                 raise KafkaException(failed)
         except KafkaException as error:
-            let_go(
-                self._askers.pop((group, is_settled)).close
-            )  # who knew a broker that has gone may not find the new one
+            # Who knew a broker that has gone may not find the new one.
+            let_go(self._askers.pop((group, is_settled)).close)
             self._client.complaints.raise_as_ours(error_of(error), f"asking where group `{group}` is")
         return {(place.topic, place.partition): place.offset for place in answers if place.offset >= 0}
 
