@@ -15,6 +15,7 @@ from tocsin.bus.consumer import ConsumerSettings
 from tocsin.bus.kafka import KafkaBus, KafkaSettings
 from tocsin.bus.kafka.client import Client
 from tocsin.bus.kafka.committer import KafkaCommitter
+from tocsin.bus.kafka.consumer import KafkaConsumer
 from tocsin.bus.kafka.positions import POSITIONS, position_record
 from tocsin.bus.kafka.transactional import TransactionalProducer
 from tocsin.errors import DeliveryError, ReopenError
@@ -193,6 +194,50 @@ def test_a_bus_that_is_opened_anew_carries_out_what_was_committed_before(
         bus.consumer("group", ["raw"], ConsumerSettings())
         assert bus.committed("group") == {("raw", 0): of_it.offset}, "taken back, it would be read again"
         assert set(values_in(bus, "out")) == {b"1", b"2"}
+
+
+def test_what_hangs_of_a_commit_that_was_never_asked_for_is_taken_back_as_the_bus_is_opened_anew(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def shut_out(consumer: KafkaConsumer) -> None:
+        raise ReopenError("this member was shut out of its group")
+
+    _filled(cluster, tmp_path)
+    with closing(_opened(cluster, tmp_path)) as bus:
+        committer, batch = _committed(bus)
+        with monkeypatch.context() as patched, pytest.raises(ReopenError):
+            patched.setattr(KafkaConsumer, "metadata_of_batch", shut_out)
+            committer.commit({"out": [Record(b"2")]}, Batch((), dict(batch.offsets)))
+        wire.leave_hanging(cluster.servers, "tocsin-writer", [("rare", 0, b"k", b"hangs")], is_alive=True)
+    with closing(_opened(cluster, tmp_path)) as bus:
+        bus.consumer("group", ["raw"], ConsumerSettings())
+        assert (values_in(bus, "out"), values_in(bus, "rare")) == ([b"1"], [])
+
+
+@pytest.mark.parametrize("is_carried_out", [True, False])
+def test_what_hangs_of_a_commit_without_an_answer_goes_by_its_offsets_as_the_bus_is_opened_anew(
+    cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_carried_out: bool
+) -> None:
+    commit = TransactionalProducer.commit
+
+    def without_answer(producer: TransactionalProducer) -> None:
+        if is_carried_out:
+            commit(producer)
+        raise ReopenError("no answer")
+
+    _filled(cluster, tmp_path)
+    with closing(_opened(cluster, tmp_path)) as bus:
+        committer, batch = _committed(bus)
+        further = {("raw", 0): batch.offsets["raw", 0] + 1}
+        with monkeypatch.context() as patched, pytest.raises(ReopenError):
+            patched.setattr(TransactionalProducer, "commit", without_answer)
+            committer.commit({"out": [Record(b"2")]}, Batch((), further))
+        wire.leave_hanging(cluster.servers, "tocsin-writer", [("rare", 0, b"k", b"hangs")], is_alive=True)
+    with closing(_opened(cluster, tmp_path)) as bus:
+        bus.consumer("group", ["raw"], ConsumerSettings())
+        assert bus.committed("group") == (further if is_carried_out else batch.offsets)
+        found = sorted(values_in(bus, "out")), values_in(bus, "rare")
+        assert found == (([b"1", b"2"], [b"hangs"]) if is_carried_out else ([b"1"], []))
 
 
 def test_offsets_are_carried_out_by_a_client_that_knows_no_former_coordinator(

@@ -74,7 +74,6 @@ class KafkaBus:
         if self._reader is not None:
             self._reader.close()
         self._group_offsets.close()
-        self._client.close()
 
     # Topics
 

@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 from confluent_kafka.admin import AdminClient
 
 from tocsin.bus.kafka.complaints import Complaints, error_of
-from tocsin.bus.kafka.patience import begun, let_go
+from tocsin.bus.kafka.patience import begun
 from tocsin.bus.kafka.settings import KafkaSettings
 from tocsin.errors import ConfigError, DeliveryError, ReopenError, StoppedError
 from tocsin.kafka_names import FIXED
@@ -62,11 +62,6 @@ class Client:
         `is_settled`: of what is decided. Raises ConfigError.
         """
         return self.made(Consumer, self.settings.asker(group, is_settled, self.complaints.hear))
-
-    def close(self) -> None:
-        for asker in self._askers.values():
-            let_go(asker.close)
-        self._askers.clear()
 
     # Topics
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from random import randrange
 from typing import NoReturn
@@ -13,7 +14,7 @@ from tocsin.bus.kafka.complaints import error_of, is_fatal
 from tocsin.bus.kafka.consumer import KafkaConsumer
 from tocsin.bus.kafka.group_offsets import GroupOffsets
 from tocsin.bus.kafka.positions import POSITIONS, position_record
-from tocsin.bus.kafka.settling import Acknowledged, wait_for_offsets, wait_for_outputs
+from tocsin.bus.kafka.settling import Acknowledged, decided, wait_for_offsets, wait_for_outputs
 from tocsin.bus.kafka.transactional import TransactionalProducer
 from tocsin.errors import ConfigError, DeliveryError, ReopenError
 from tocsin.failpoints import failpoint
@@ -40,28 +41,34 @@ class Transactions:
         self._first_turn = randrange(1 << 16)  # of many that start anew, not all begin with the same partition
         self._turns: dict[str, int] = {}
         self._opened: set[str] = set()  # topics whose partitions know this writer
+        self._open: Acknowledged | None = None  # begun, and not known to have ended
         self._undecided: Batch | None = None  # asked for, and not answered yet
         self._acknowledged: Acknowledged | None = None  # answered, and not known to be carried out yet
         self._is_making_sure = False  # of that commit; asked for, and not answered yet
         self._held: Mapping[Place, int] = {}  # where others' transactions are open
-        left = _left.pop(self._name, None)
+        self._key = client.settings.servers, member
+        left = _left.get(self._key)
         if left is not None:
-            self._acknowledged = replace(left, ends=client.ends_as_of_now(left.places))
+            self._go_on_with(left)
+            del _left[self._key]
+
+    def _go_on_with(self, left: Acknowledged) -> None:
+        there = self._client.refresh_topics()
+        places = [place for place in left.places if place.partition < there.get(place.topic, 0)]
+        self._acknowledged = replace(left, places=places, ends=self._client.ends_as_of_now(places))
 
     def close(self) -> None:
         """Let go. What is not seen to be carried out is looked after by the next one of that name in this process."""
-        try:
-            if self._acknowledged is not None and not self._is_making_sure and self._client.is_there():
+        with suppress(KafkaException, ConfigError, DeliveryError):
+            if self._acknowledged is not None and self._client.is_there():
                 self.settle()
-        except (KafkaException, ConfigError, DeliveryError) as error:
-            log.warning("What was committed last was not seen to be carried out: %s", error)
-        if self._acknowledged is not None:
-            _left[self._name] = self._acknowledged
+        left = self._acknowledged or self._open
+        if left is not None:
+            _left[self._key] = left
+            if left.is_commit:
+                where = self._client.settings.servers
+                log.warning("Kafka at %s: the last commit was not seen to be carried out.", where)
         self._producer.close()
-
-    @property
-    def _name(self) -> tuple[str, str]:
-        return self._client.settings.servers, self._member
 
     # What a former process left
 
@@ -99,7 +106,10 @@ class Transactions:
         try:
             if is_new:
                 self._producer.begin()
+                self._open = self._ended(False, batch, consumer, dict)
                 self._write(outputs, batch, owner, consumer)
+                # What sets no offsets, nobody can tell later.
+                self._open = replace(self._open, is_commit=None) if batch.offsets else None
                 self._undecided = batch
             failpoint("bus.before_commit")
             self._producer.commit()
@@ -114,7 +124,7 @@ class Transactions:
         except DeliveryError:
             self._undo(batch, consumer)
             raise
-        self._undecided = None
+        self._undecided = self._open = None
         self._acknowledged = self._as_of_now(True, batch, consumer)
         self._client.complaints.answered()
         failpoint("bus.after_commit")
@@ -155,13 +165,23 @@ class Transactions:
     def _as_of_now(
         self, is_commit: bool, batch: Batch | None = None, consumer: KafkaConsumer | None = None
     ) -> Acknowledged:
+        return self._ended(is_commit, batch, consumer, self._client.ends_as_of_now(self._places()))
+
+    def _ended(
+        self,
+        is_commit: bool,
+        batch: Batch | None,
+        consumer: KafkaConsumer | None,
+        ends: Callable[[], Mapping[Place, int]],
+    ) -> Acknowledged:
         group = consumer.group if consumer is not None else ""
         offsets = _offsets_of(batch) if batch is not None else ()
-        places = self._places()
-        return Acknowledged(is_commit, places, self._client.ends_as_of_now(places), group, offsets)
+        return Acknowledged(is_commit, self._places(), ends, group, offsets)
 
     def _undo(self, batch: Batch, consumer: KafkaConsumer | None) -> None:
+        self._open = replace(self._open, is_commit=False) if self._open is not None else None
         self._abort()
+        self._open = None
         self._acknowledged = self._as_of_now(False, batch, consumer)
 
     def _abort(self) -> None:
@@ -178,14 +198,10 @@ class Transactions:
         for _ in range(_LOOKS):
             if self._is_making_sure:
                 self._end_making_sure()
-            acknowledged = self._acknowledged
-            if acknowledged is None:
+            if self._acknowledged is None:
                 return
-            try:
-                has_offsets = wait_for_offsets(acknowledged, self._group_offsets)
-            except ReopenError:  # it is undone, and will be read again
-                self._acknowledged = None
-                raise
+            acknowledged = self._acknowledged = decided(self._acknowledged, self._group_offsets)
+            has_offsets = self._has_offsets(acknowledged)
             held = wait_for_outputs(acknowledged, self._held, self._client)
             if has_offsets and not held:
                 break
@@ -200,6 +216,14 @@ class Transactions:
         else:  # whatever is open there is not ours
             self._held = held
         self._acknowledged = None
+
+    def _has_offsets(self, acknowledged: Acknowledged) -> bool:
+        """Wait for the offsets; where they are undone, what hangs beside them is taken back, for it is read again."""
+        try:
+            return wait_for_offsets(acknowledged, self._group_offsets)
+        except ReopenError:
+            self._acknowledged = replace(acknowledged, is_commit=False)
+            raise
 
     def _take_back(self, hanging: Acknowledged, places: Sequence[TopicPartition], has_offsets: bool) -> None:
         """Abort another transaction in the same places, and so all that hangs there."""
@@ -216,16 +240,20 @@ class Transactions:
         """
         if not has_offsets:
             self._renew()
-        turns: list[tuple[Sequence[TopicPartition], str]] = [([place], "") for place in places]
-        for turn in turns if has_offsets else [([], hanging.group), *turns]:
-            errors = self._touch(*turn)
-            if errors:
-                self._raise_as_lost(errors[0])
-            self._is_making_sure = True
-            self._end_making_sure()
+            self._touch_and_commit([], hanging.group)
+            self._has_offsets(hanging)
+        for place in places:
+            self._touch_and_commit([place], "")
+
+    def _touch_and_commit(self, places: Sequence[TopicPartition], group: str) -> None:
+        errors = self._touch(places, group)
+        if errors:
+            self._raise_as_lost(errors[0])
+        self._is_making_sure = True
+        self._end_making_sure()
 
     def _renew(self) -> None:
-        """Go on with a new client. There is no transaction that this could abort."""
+        """Go on with a new client. It aborts what the former one has begun and not ended."""
         former, self._producer = self._producer, TransactionalProducer(self._client, self._member)
         former.close()
         self._opened.clear()
@@ -259,6 +287,8 @@ class Transactions:
             error = error_of(raised)
             if error.code() != KafkaError._TIMED_OUT:
                 self._raise_as_lost(error)
+            if not self._producer.is_overdue():  # a new client would abort it
+                self._client.complaints.raise_as_ours(error, "making sure of a commit")
             self._producer.raise_as_ours(error, "making sure of a commit")
         self._is_making_sure = False
 

@@ -31,7 +31,8 @@ _REFUSED = {
     KafkaError.UNSUPPORTED_VERSION: "use a newer broker: Tocsin needs Kafka 2.5 or later",
 }
 _MAY_PASS = {KafkaError._AUTHENTICATION, KafkaError._SSL}  # also said where a broker goes away in the middle of it
-_PASS_SECONDS = 30.0
+_PASS_SECONDS = 30.0  # of it, without an answer meanwhile, are a refusal
+_APART_SECONDS = 90.0  # are two that have nothing to do with each other; a client repeats itself every 30 s
 _OF_THE_GROUP = {  # the partitions may be somebody else's by now
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
@@ -44,6 +45,8 @@ _OF_THE_GROUP = {  # the partitions may be somebody else's by now
 # By place: of this process, for a bus may be opened anew meanwhile.
 _away_since: dict[str, float] = {}
 _back_since: dict[str, float] = {}
+_refused: dict[str, tuple[float, float]] = {}  # first and last time, of what may pass
+_known: set[str] = set()  # has answered
 
 
 class Complaints:
@@ -58,7 +61,6 @@ class Complaints:
         self.where = where
         self._clock = clock
         self._refusal: KafkaError | None = None
-        self._refused: tuple[float, float] | None = None  # first and last time, of what may pass
         self.last: KafkaError | None = None
         self.is_connected = False  # before, who connects tells what went wrong
         self._said: dict[int, tuple[float, float]] = {}  # code -> when last, and for how long not again
@@ -78,12 +80,13 @@ class Complaints:
             self._say(error)
 
     def _may_pass(self, error: KafkaError) -> bool:
-        if not self.is_connected or error.code() not in _MAY_PASS:
+        if self.where not in _known or error.code() not in _MAY_PASS:
             return False
         now = self._clock()
-        first, last = self._refused or (now, now)
-        self._refused = first if now - last < _PASS_SECONDS else now, now
-        return now - self._refused[0] < _PASS_SECONDS
+        first, last = _refused.get(self.where, (now, now))
+        first = first if now - last < _APART_SECONDS else now
+        _refused[self.where] = first, now
+        return now - first < _PASS_SECONDS
 
     def _say(self, error: KafkaError) -> None:
         now = self._clock()
@@ -102,7 +105,8 @@ class Complaints:
 
     def answered(self) -> None:
         """Kafka has answered: say so where it was away."""
-        self._refused = None
+        _refused.pop(self.where, None)
+        _known.add(self.where)
         since = _away_since.pop(self.where, None)
         if since is not None:
             self._said.clear()

@@ -58,7 +58,6 @@ class KafkaConsumer:
         self._arrivals: list[tuple[int, int]] = []  # of this read: how many records came, and when
         self._stalls = Stalls()
         self._next_look = time.monotonic() + _LOOK_SECONDS
-        self._seen_since = 0  # records, since that look
         self._had_places = time.monotonic()
         self._is_closed = False
         self.places: frozenset[Place] = frozenset()  # replaced, never changed: another thread may look
@@ -82,7 +81,6 @@ class KafkaConsumer:
             end = self._ends.pop(place, None)
             if end is not None and end > self._positions.get(place, -1):
                 self._positions[place] = offsets[place] = end
-        self._seen_since += len(records)
         self._raise_stall()
         self._member_of_batch = self._consumer.memberid() or ""
         return Batch(records, offsets=offsets, waited_seconds=self._waited, arrivals=tuple(self._arrivals))
@@ -215,6 +213,7 @@ class KafkaConsumer:
         except ReopenError:
             raise
         except DeliveryError:  # Kafka is away, or busy
+            self._stalls = Stalls()
             return
         if problem:
             raise ReopenError(f"group `{self.group}`: {problem}; it is opened anew")
@@ -224,8 +223,7 @@ class KafkaConsumer:
         self._had_places = now
         ends = self._client.stable_ends_once([TopicPartition(*place) for place in self.places])
         following = {place: max(self._positions[place], self._ends.get(place, 0)) for place in ends}
-        seen, self._seen_since = self._seen_since, 0
-        stalled = self._stalls.look(following, ends, seen)
+        stalled = self._stalls.look(following, ends)
         if stalled is None:
             return ""
         return "`{}` partition {} holds more than was read of it, and nothing came for a while".format(*stalled)
@@ -238,12 +236,13 @@ class KafkaConsumer:
         asked = self._client.admin.describe_consumer_groups([self.group])
         described = self._client.ask("describing groups", asked)[self.group]
         mine = [each for each in described.members if each.member_id == self._consumer.memberid()]
-        if described.state != ConsumerGroupState.STABLE or (mine and not mine[0].assignment.topic_partitions):
+        is_settled = described.state in (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY)
+        if not is_settled or (mine and not mine[0].assignment.topic_partitions):
             return ""
         return "this member has no partitions, and should"
 
     def _loss(self, topic: str, partition: int) -> Exception:
-        """Say how many records are gone that the group has not read."""
+        """Return what says how many records are gone that the group has not read, or that it has to ask anew."""
         place = (topic, partition)
         wanted = TopicPartition(topic, partition)
         try:

@@ -9,7 +9,7 @@ says of its own. In some partitions of a transaction the marker may be there, an
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluent_kafka import TopicPartition
 
@@ -27,11 +27,22 @@ _AGAIN_SECONDS = 0.1
 class Acknowledged:
     """A commit or abort that the broker has acknowledged: what it has set or not, and where its writer writes."""
 
-    is_commit: bool
+    is_commit: bool | None  # None: asked for by a client that had no answer, and decided by now
     places: Sequence[TopicPartition]
     ends: Callable[[], Mapping[Place, int]]  # of the places, as they were when it was acknowledged
     group: str = ""  # whose offsets are in it
     offsets: Sequence[TopicPartition] = ()
+
+
+def decided(acknowledged: Acknowledged, group_offsets: GroupOffsets) -> Acknowledged:
+    """Find out by its offsets whether what had no answer was committed; where they hang it is to be taken back.
+
+    Raises DeliveryError where nobody answers.
+    """
+    if acknowledged.is_commit is not None:
+        return acknowledged
+    found = group_offsets.settled(acknowledged.group, list(acknowledged.offsets), SETTLING_SECONDS)
+    return replace(acknowledged, is_commit=found is not None and not _is_before(found, acknowledged))
 
 
 def wait_for_offsets(acknowledged: Acknowledged, group_offsets: GroupOffsets) -> bool:
@@ -44,8 +55,7 @@ def wait_for_offsets(acknowledged: Acknowledged, group_offsets: GroupOffsets) ->
     found = group_offsets.settled(acknowledged.group, list(acknowledged.offsets), SETTLING_SECONDS)
     if found is None:
         return False
-    is_before = any(found.get((each.topic, each.partition), -1) < each.offset for each in acknowledged.offsets)
-    if acknowledged.is_commit and is_before:
+    if acknowledged.is_commit and _is_before(found, acknowledged):
         raise ReopenError(f"group `{acknowledged.group}` is before where it was set by a commit")
     return True
 
@@ -70,3 +80,7 @@ def wait_for_outputs(acknowledged: Acknowledged, held: Mapping[Place, int], clie
             if not is_open or is_late:
                 return is_open
         time.sleep(_PAUSE_SECONDS)
+
+
+def _is_before(found: Mapping[Place, int], acknowledged: Acknowledged) -> bool:
+    return any(found.get((each.topic, each.partition), -1) < each.offset for each in acknowledged.offsets)

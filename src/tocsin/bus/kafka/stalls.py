@@ -4,7 +4,7 @@ After its leader has moved a client may never ask for it again (github.com/confl
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tocsin.bus.kafka.client import Place
 
@@ -14,8 +14,7 @@ class _Behind:
     """A partition that held more when it was looked at first."""
 
     following: int  # next offset to read
-    before: int  # records that waited elsewhere, and may come before its own
-    seen: int = 0  # records of any partition since then
+    ends: Mapping[Place, int]  # of all partitions, then: what was there may come before its own
 
 
 class Stalls:
@@ -24,16 +23,18 @@ class Stalls:
     def __init__(self) -> None:
         self._behind: dict[Place, _Behind] = {}
 
-    def look(self, following: Mapping[Place, int], ends: Mapping[Place, int], seen: int) -> Place | None:
+    def look(self, following: Mapping[Place, int], ends: Mapping[Place, int]) -> Place | None:
         """Return a partition of which nothing came since the last look, though it is its turn.
 
-        `following`: next offset to read, by partition. `ends`: where they end. `seen`: records read since that look.
-        One may wait for its turn as long as others give what there was when it began to wait.
+        `following`: next offset to read, by partition. `ends`: where they end. One waits for its turn until others
+        have given what there was when it began to wait; others of which nothing comes do not count.
         """
-        waiting = {place: end - following[place] for place, end in ends.items() if end > following[place]}
-        was = {place: one for place, one in self._behind.items() if following.get(place) == one.following}
-        stalled = {place: replace(was[place], seen=was[place].seen + seen) for place in waiting.keys() & was.keys()}
-        elsewhere = sum(count for place, count in waiting.items() if place not in stalled)
-        new = {place: _Behind(following[place], sum(waiting.values()) - waiting[place]) for place in waiting}
-        self._behind = {place: stalled.get(place, new[place]) for place in waiting}
-        return min((place for place, one in stalled.items() if one.seen >= min(one.before, elsewhere)), default=None)
+        behind = {place for place, end in ends.items() if end > following[place]}
+        still = {at for at in behind if at in self._behind and self._behind[at].following == following[at]}
+        self._behind = {at: self._behind[at] if at in still else _Behind(following[at], ends) for at in behind}
+        moving = behind - still
+        return min((at for at in still if not _is_waiting(self._behind[at], following, moving)), default=None)
+
+
+def _is_waiting(one: _Behind, following: Mapping[Place, int], moving: set[Place]) -> bool:
+    return any(following[other] < one.ends.get(other, 0) for other in moving)

@@ -117,6 +117,10 @@ class TransactionalProducer:
         except KafkaException as error:
             self.raise_as_ours(error_of(error), "taking back what was not committed")
 
+    def is_overdue(self) -> bool:
+        """Whether the broker has ended the transaction by now, if nobody else has."""
+        return time.monotonic() - self._began_at > self._client.settings.transaction_seconds()
+
     def hear(self) -> None:
         """Let the client say what it has to complain of."""
         with suppress(KafkaException):  # after a fatal error it says only that
@@ -134,8 +138,7 @@ class TransactionalProducer:
 
     def _is_stuck(self) -> bool:
         """Whether the last wait for the transaction's end was in vain, or the broker has ended it by now."""
-        is_overdue = time.monotonic() - self._began_at > self._client.settings.transaction_seconds()
-        return is_overdue or len(self._producer) >= self._waiting
+        return self.is_overdue() or len(self._producer) >= self._waiting
 
     def _put(self, *arguments: Any, **named: Any) -> None:
         while True:
