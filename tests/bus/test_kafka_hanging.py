@@ -62,6 +62,14 @@ def _committed(bus: KafkaBus) -> tuple[KafkaCommitter, Batch]:
     return committer, batch
 
 
+def _leave_offset_hanging(cluster: Cluster, bus: KafkaBus, batch: Batch, beyond: int = 0) -> int:
+    """Leave the offset of a batch that was committed hanging, or one beyond it, and return it."""
+    assert bus.committed("group") == batch.offsets  # its own marker is there
+    of_it = wire.Place("raw", 0, batch.offsets["raw", 0] + beyond)
+    wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
+    return of_it.offset
+
+
 def _everything(cluster: Cluster, topic: str) -> list[bytes | None]:
     """Return the values of a topic, also of what is no record or not committed."""
     settings = {"bootstrap.servers": cluster.servers, "group.id": "all", "isolation.level": "read_uncommitted"}
@@ -150,9 +158,7 @@ def test_offsets_that_hang_of_an_acknowledged_commit_are_carried_out(
         committer, batch = _committed(bus)
         assert "made sure of" not in caplog.text
         committer.commit({"out": [Record(b"2")]}, Batch((), dict(batch.offsets)))
-        assert bus.committed("group") == batch.offsets  # its own marker is there
-        of_it = wire.Place("raw", 0, batch.offsets["raw", 0])
-        wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
+        _leave_offset_hanging(cluster, bus, batch)
         committer.settle()
         assert "made sure of" in caplog.text
         assert bus.committed("group") == batch.offsets
@@ -170,9 +176,7 @@ def test_offsets_that_are_carried_out_move_no_group_in_a_topic_that_it_reads_and
         batch = next_batch(bus.consumer("group", ["raw"], ConsumerSettings()))
         committer = bus.committer(group="group")
         committer.commit({}, batch)
-        assert bus.committed("group") == batch.offsets  # its own marker is there
-        of_it = wire.Place("raw", 0, batch.offsets["raw", 0])
-        wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
+        _leave_offset_hanging(cluster, bus, batch)
         committer.settle()
         assert "made sure of" in caplog.text
         assert bus.committed("group") == batch.offsets
@@ -185,14 +189,12 @@ def test_a_bus_that_is_opened_anew_carries_out_what_was_committed_before(
     with closing(_opened(cluster, tmp_path)) as bus:
         _, batch = _committed(bus)
         bus.committer(group="group").commit({"out": [Record(b"2")]}, Batch((), dict(batch.offsets)))
-        assert bus.committed("group") == batch.offsets  # its own marker is there
-        of_it = wire.Place("raw", 0, batch.offsets["raw", 0] + 1)  # to be told from what was carried out
-        wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
+        further = _leave_offset_hanging(cluster, bus, batch, beyond=1)  # to be told from what was carried out
         monkeypatch.setattr(Client, "is_there", lambda self: False)
     monkeypatch.undo()
     with closing(_opened(cluster, tmp_path)) as bus:
         bus.consumer("group", ["raw"], ConsumerSettings())
-        assert bus.committed("group") == {("raw", 0): of_it.offset}, "taken back, it would be read again"
+        assert bus.committed("group") == {("raw", 0): further}, "taken back, it would be read again"
         assert set(values_in(bus, "out")) == {b"1", b"2"}
 
 
@@ -247,9 +249,7 @@ def test_offsets_are_carried_out_by_a_client_that_knows_no_former_coordinator(
     with closing(_opened(cluster, tmp_path)) as bus:
         committer, batch = _committed(bus)
         committer.commit({}, Batch((), dict(batch.offsets)))
-        assert bus.committed("group") == batch.offsets  # its own marker is there
-        of_it = wire.Place("raw", 0, batch.offsets["raw", 0])
-        wire.leave_hanging(cluster.servers, "tocsin-writer", (), "tocsin-group", of_it, is_alive=True)
+        _leave_offset_hanging(cluster, bus, batch)
         waits_for_ever = committer._transactions._producer
         send = TransactionalProducer.send_offsets
 

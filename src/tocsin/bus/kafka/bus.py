@@ -184,9 +184,7 @@ class KafkaBus:
 
     def has_readers(self, group: str) -> bool:
         """Whether any process reads as this group now; one that died counts until its session ends."""
-        name = _PREFIX + group
-        described = self._client.ask("describing groups", self._client.admin.describe_consumer_groups([name]))
-        return bool(described[name].members)
+        return bool(self._client.group(_PREFIX + group).members)
 
     def groups(self) -> list[str]:
         """Return our groups."""

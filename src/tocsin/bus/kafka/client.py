@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
 from tocsin.bus.kafka.complaints import Complaints, error_of
 from tocsin.bus.kafka.patience import begun
@@ -187,6 +187,12 @@ class Client:
             except TimeoutError as error:
                 raise DeliveryError(f"Kafka at {self.settings.servers}: {doing}: no answer") from error
         return answers
+
+    def group(self, name: str) -> ConsumerGroupDescription:
+        """Describe a consumer group. Raises ConfigError, DeliveryError."""
+        asked = self._admin.describe_consumer_groups([name])
+        described: ConsumerGroupDescription = self.ask("describing groups", asked)[name]
+        return described
 
     @property
     def admin(self) -> AdminClient:

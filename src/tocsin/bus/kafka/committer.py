@@ -63,7 +63,7 @@ class Transactions:
             if self._acknowledged is not None and self._client.is_there():
                 self.settle()
         left = self._acknowledged or self._open
-        if left is not None:
+        if left is not None and (left.is_commit is not None or left.offsets):  # else nobody can tell what became of it
             _left[self._key] = left
             if left.is_commit:
                 where = self._client.settings.servers
@@ -105,11 +105,11 @@ class Transactions:
             self._open_topics()
         try:
             if is_new:
+                group = consumer.group if consumer is not None else ""
+                self._open = Acknowledged(False, self._places(), dict, group, _offsets_of(batch))
                 self._producer.begin()
-                self._open = self._ended(False, batch, consumer, dict)
                 self._write(outputs, batch, owner, consumer)
-                # What sets no offsets, nobody can tell later.
-                self._open = replace(self._open, is_commit=None) if batch.offsets else None
+                self._open = replace(self._open, is_commit=None)
                 self._undecided = batch
             failpoint("bus.before_commit")
             self._producer.commit()
@@ -117,15 +117,15 @@ class Transactions:
             error = error_of(raised)
             self._producer.hear()
             if error.txn_requires_abort() or (self._undecided is None and not is_fatal(error)):
-                self._undo(batch, consumer)
+                self._undo()
             self._producer.raise_as_ours(error, "committing")
         except ReopenError:
             raise
         except DeliveryError:
-            self._undo(batch, consumer)
+            self._undo()
             raise
-        self._undecided = self._open = None
-        self._acknowledged = self._as_of_now(True, batch, consumer)
+        assert self._open is not None
+        self._end(replace(self._open, is_commit=True))
         self._client.complaints.answered()
         failpoint("bus.after_commit")
 
@@ -162,27 +162,20 @@ class Transactions:
     def _places(self) -> list[TopicPartition]:
         return self._client.places_of(*sorted(self._topics))
 
-    def _as_of_now(
-        self, is_commit: bool, batch: Batch | None = None, consumer: KafkaConsumer | None = None
-    ) -> Acknowledged:
-        return self._ended(is_commit, batch, consumer, self._client.ends_as_of_now(self._places()))
+    def _as_of_now(self, is_commit: bool) -> Acknowledged:
+        places = self._places()
+        return Acknowledged(is_commit, places, self._client.ends_as_of_now(places))
 
-    def _ended(
-        self,
-        is_commit: bool,
-        batch: Batch | None,
-        consumer: KafkaConsumer | None,
-        ends: Callable[[], Mapping[Place, int]],
-    ) -> Acknowledged:
-        group = consumer.group if consumer is not None else ""
-        offsets = _offsets_of(batch) if batch is not None else ()
-        return Acknowledged(is_commit, self._places(), ends, group, offsets)
-
-    def _undo(self, batch: Batch, consumer: KafkaConsumer | None) -> None:
-        self._open = replace(self._open, is_commit=False) if self._open is not None else None
+    def _undo(self) -> None:
+        assert self._open is not None
+        self._open = replace(self._open, is_commit=False)
         self._abort()
-        self._open = None
-        self._acknowledged = self._as_of_now(False, batch, consumer)
+        self._end(self._open)
+
+    def _end(self, open_: Acknowledged) -> None:
+        """Look after what was open, now that its end was acknowledged."""
+        self._acknowledged = replace(open_, ends=self._client.ends_as_of_now(open_.places))
+        self._open = self._undecided = None
 
     def _abort(self) -> None:
         self._undecided = None

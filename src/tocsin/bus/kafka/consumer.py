@@ -233,8 +233,7 @@ class KafkaConsumer:
         if now - self._had_places < _LONG_SECONDS:
             return ""
         self._had_places = now
-        asked = self._client.admin.describe_consumer_groups([self.group])
-        described = self._client.ask("describing groups", asked)[self.group]
+        described = self._client.group(self.group)
         mine = [each for each in described.members if each.member_id == self._consumer.memberid()]
         is_settled = described.state in (ConsumerGroupState.STABLE, ConsumerGroupState.EMPTY)
         if not is_settled or (mine and not mine[0].assignment.topic_partitions):

@@ -25,9 +25,12 @@ _AGAIN_SECONDS = 0.1
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """A commit or abort that the broker has acknowledged: what it has set or not, and where its writer writes."""
+    """A commit or abort that the broker has acknowledged: what it has set or not, and where its writer writes.
 
-    is_commit: bool | None  # None: asked for by a client that had no answer, and decided by now
+    Of a client that was given up it may not have been: what was begun is aborted by then, what was asked for decided.
+    """
+
+    is_commit: bool | None  # None: asked for, and not answered
     places: Sequence[TopicPartition]
     ends: Callable[[], Mapping[Place, int]]  # of the places, as they were when it was acknowledged
     group: str = ""  # whose offsets are in it
